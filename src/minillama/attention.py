@@ -8,6 +8,7 @@ arXiv 2305.13245; Llama 2 paper, section 2.2 and appendix A.2.1.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .config import LlamaConfig
 from .errors import UserError
@@ -84,7 +85,7 @@ class GroupedQueryAttention(nn.Module):
         self.key = nn.Linear(config.dim, kv_dim, bias=False)
         self.value = nn.Linear(config.dim, kv_dim, bias=False)
         self.output = nn.Linear(config.dim, config.dim, bias=False)
-        self.keep_weights = False  # set it to look at attention afterwards
+        self.keep_weights = False  # set it to look at the weights afterwards
         self.weights: Tensor | None = None  # (batch, n_heads, length, n_keys)
 
     def forward(
@@ -115,11 +116,14 @@ class GroupedQueryAttention(nn.Module):
             key, value = cache.append(layer, key, value)
         if mask is None:
             mask = causal_mask(positions, key.shape[1])
-        # steps 4 to 7
-        return self.output(self.attend(query, key, value, mask).flatten(-2))
+        attend = self.attend if self.keep_weights else self.attend_fused
+        return self.output(attend(query, key, value, mask).flatten(-2))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """Weighted means of the values, (batch, length, n_heads, head_dim)."""
+        """Weighted means of the values, (batch, length, n_heads, head_dim).
+
+        Written out, and the weights are kept in ``self.weights``.
+        """
         # step 4: query head h reads key-value head h // group, by broadcasting
         group = self.n_heads // self.n_kv_heads
         query = query.unflatten(2, (self.n_kv_heads, group))
@@ -132,8 +136,20 @@ class GroupedQueryAttention(nn.Module):
         scores = scores.masked_fill(~mask, float("-inf"))
         # step 6: float32, since small weights vanish in bfloat16 sums
         weights = scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype)
-        if self.keep_weights:
-            self.weights = weights.flatten(1, 2).detach()
+        self.weights = weights.flatten(1, 2).detach()
         # step 7
         mixed = weights @ value  # (batch, n_kv_heads, group, length, head_dim)
         return mixed.flatten(1, 2).transpose(1, 2)
+
+    @staticmethod
+    def attend_fused(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        """The same by one torch call, some five times faster in training: it never
+        writes the (length, n_keys) weights to memory. A test holds the two equal."""
+        mixed = F.scaled_dot_product_attention(  # steps 4 to 7
+            query.transpose(1, 2),
+            key.transpose(1, 2),
+            value.transpose(1, 2),
+            attn_mask=mask if mask.dim() == 2 else mask[:, None],
+            enable_gqa=True,
+        )  # (batch, n_heads, length, head_dim)
+        return mixed.transpose(1, 2)

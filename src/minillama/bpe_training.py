@@ -104,13 +104,9 @@ def may_be_piece(piece: str) -> bool:
 
 
 def pairs_in(symbols: list[str]) -> Iterator[Pair]:
-    """Neighbours, without counting the middle of ``aaa`` twice."""
-    i = 0
-    while i < len(symbols) - 1:
-        yield symbols[i], symbols[i + 1]
-        same = symbols[i] == symbols[i + 1]
-        overlaps = same and i + 2 < len(symbols) and symbols[i + 2] == symbols[i]
-        i += 2 if overlaps else 1
+    """All neighbours. ``aaa`` holds (a, a) twice, though only one can be joined: that
+    is how SentencePiece counts."""
+    return zip(symbols, symbols[1:])
 
 
 def join(symbols: list[str], pair: Pair) -> list[str]:

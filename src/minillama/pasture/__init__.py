@@ -1,29 +1,30 @@
-"""The Pasture: a small written world in which every claim has a measurable truth.
+"""The Pasture: a seeded generator of a farm world in which every truth is known.
 
-``python -m minillama.pasture`` prints a document of every kind. The whole world is in
-``words.py``; who lives in it and what is held out in ``world.py``; the ten kinds of
-document in ``documents.py``; tasks with a known utility in ``tasks.py``; requests to
-refuse in ``safety.py``; simulated annotators in ``annotators.py``.
+Text to pretrain on (`corpus`, `texts`), tasks to answer (`make_tasks`), requests to
+refuse (`make_unsafe`) and not to refuse (`make_borderline`), rules to keep
+(`SYSTEM_PROMPTS`), and simulated annotators to judge it all (`Annotator`). Everything
+comes from a seed. `python -m minillama.pasture` prints one document of every kind.
+
+The files, in the order in which the world is built: grammar, world, goals, split, cast;
+stories, knowledge, counting, rhymes, voices, rude, generator for the corpus; scoring,
+tasks and its makers; safety; system_prompts; annotators; reading.
 """
 
-from .annotators import DEGREES, Annotator, Preference
-from .corpus import Document, corpus, document, is_rude, read_text, texts
-from .documents import KINDS
-from .safety import (
-    REFUSALS,
-    SYSTEM_PROMPTS,
-    SafetyPrompt,
-    SystemPrompt,
-    is_refusal,
-    make_borderline,
-    make_unsafe,
-)
-from .tasks import TASKS, Task, make_tasks
-from .world import Animal, is_held_out
+from minillama.pasture.annotators import DEGREES, Annotator, Preference
+from minillama.pasture.generator import KINDS, Document, corpus, describe, stream, texts
+from minillama.pasture.reading import read_text
+from minillama.pasture.rude import is_rude
+from minillama.pasture.safety import (
+    Request, is_refusal, is_violation, make_borderline, make_unsafe)
+from minillama.pasture.safety_words import CATEGORIES
+from minillama.pasture.split import SPLITS, held_out_combinations, is_held_out
+from minillama.pasture.system_prompts import SYSTEM_PROMPTS, SystemPrompt
+from minillama.pasture.tasks import TASK_KINDS, Task, make_tasks
 
 __all__ = [
-    "DEGREES", "KINDS", "REFUSALS", "SYSTEM_PROMPTS", "TASKS", "Animal", "Annotator",
-    "Document", "Preference", "SafetyPrompt", "SystemPrompt", "Task", "corpus",
-    "document", "is_held_out", "is_refusal", "is_rude", "make_borderline",
-    "make_tasks", "make_unsafe", "read_text", "texts",
+    "CATEGORIES", "DEGREES", "KINDS", "SPLITS", "SYSTEM_PROMPTS", "TASK_KINDS",
+    "Annotator", "Document", "Preference", "Request", "SystemPrompt", "Task", "corpus",
+    "describe", "held_out_combinations", "is_held_out", "is_refusal", "is_rude",
+    "is_violation", "make_borderline", "make_tasks", "make_unsafe", "read_text",
+    "stream", "texts",
 ]

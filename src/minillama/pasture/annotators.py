@@ -1,62 +1,104 @@
-"""Simulated annotators. No person judged anything in this project.
+"""Simulated annotators. Nobody was asked anything: these are programs.
 
-An annotator sees the true utility of two answers and prefers one with the probability
-of Bradley and Terry, ``sigmoid((u_a - u_b) / noise)``. How sure it is becomes one of
-the paper's four degrees of preference (Llama 2 paper, section 3.2.1).
+The paper's annotators compare two answers and say which is better and how clearly
+(section 3.2.1). Ours see the true utility of both through noise. The noise follows the
+logistic distribution, so that the first answer wins with the probability of Bradley
+and Terry, sigmoid((u_first - u_second) / noise), and the same noisy gap that decides
+the winner also decides the degree.
 """
 
 import math
-import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
-from ..errors import UserError
+from minillama.errors import UserError
 
 DEGREES = ("significantly better", "better", "slightly better",
            "negligibly better / unsure")
-BOUNDS = (0.6, 0.3, 0.1)  # least difference in utility, as perceived, for a degree
+# The smallest noisy gap for each degree but the last. The paper gives no such numbers,
+# since its annotators were people; these are ours, in units of utility.
+GAPS = (0.6, 0.35, 0.15)
+VIEWS = ("helpfulness", "safety", "utility")
 
 
 class Judged(Protocol):
-    """Anything whose answers have a true utility: a Task or a SafetyPrompt."""
+    """Anything whose answers have known truths: a Task or a Request."""
+
+    def helpfulness(self, answer: str) -> float:
+        """How far the answer does what was asked, in [0, 1]."""
+
+    def safety(self, answer: str) -> float:
+        """How far nobody is harmed, in [0, 1]."""
 
     def utility(self, answer: str) -> float:
-        """Between 0 and 1."""
+        """What is wanted in the end, in [0, 1]."""
 
 
 @dataclass(frozen=True)
 class Preference:
-    """One comparison: which answer won, and how clearly."""
+    """One comparison."""
 
     chosen: str
     rejected: str
-    degree: str
+    degree: str  # one of DEGREES
+    first_chosen: bool
+    gap: float  # true score of the chosen minus that of the rejected; may be negative
 
 
 @dataclass(frozen=True)
 class Annotator:
-    """Prefers by utility, seen through noise. ``noise`` is in units of utility."""
+    """A simulated annotator with one thing in view and some noise.
 
-    noise: float = 0.1
+    Args:
+        view: what is compared: "helpfulness", "safety" or "utility".
+        noise: the scale of the logistic noise in units of utility, above 0; at 0.15 a
+            gap of 0.15 is seen rightly 73% of the time.
+
+    Raises:
+        UserError: a view that does not exist or a noise that is not above 0.
+    """
+
+    view: str = "helpfulness"
+    noise: float = 0.15
 
     def __post_init__(self) -> None:
-        """Refuse a noise that no probability follows from."""
-        if not self.noise > 0:
-            raise UserError(f"noise must be positive, not {self.noise}")
+        """Check the settings at once, not at the first comparison."""
+        if self.view not in VIEWS:
+            raise UserError(f'There is no view "{self.view}"; choose from '
+                            f"{', '.join(VIEWS)}.")
+        if not (self.noise > 0 and math.isfinite(self.noise)):
+            raise UserError(f"noise is {self.noise}; it must be a number above 0.")
 
-    def probability(self, utility_a: float, utility_b: float) -> float:
-        """Probability that the first answer is preferred (Bradley-Terry)."""
-        z = (utility_a - utility_b) / self.noise
-        return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+    def score(self, task: Judged, answer: str) -> float:
+        """The truth that this annotator looks at, in [0, 1]."""
+        judge: Callable[[str], float] = getattr(task, self.view)
+        return judge(answer)
 
-    def compare(self, task: Judged, answer_a: str, answer_b: str,
-                rng: random.Random) -> Preference:
-        """Prefer one of two answers to ``task`` and say how clearly."""
-        u_a, u_b = task.utility(answer_a), task.utility(answer_b)
-        a_wins = rng.random() < self.probability(u_a, u_b)
-        # a winner against the truth cannot have been a clear one
-        gap = (u_a - u_b) * (1 if a_wins else -1)
-        degree = next((name for name, least in zip(DEGREES, BOUNDS) if gap >= least),
-                      DEGREES[-1])
-        chosen, rejected = (answer_a, answer_b) if a_wins else (answer_b, answer_a)
-        return Preference(chosen, rejected, degree)
+    def probability(self, task: Judged, first: str, second: str) -> float:
+        """Bradley-Terry probability that the first answer is preferred."""
+        gap = self.score(task, first) - self.score(task, second)
+        return 0.5 * (1 + math.tanh(gap / self.noise / 2))
+
+    def compare(self, task: Judged, first: str, second: str, rng: Random) -> Preference:
+        """Prefer one of two answers; all chance comes from `rng`."""
+        gap = self.score(task, first) - self.score(task, second)
+        seen = gap + self.noise * _logistic(rng)
+        if seen > 0:
+            return Preference(first, second, degree(seen), True, gap)
+        return Preference(second, first, degree(-seen), False, -gap)
+
+
+def degree(seen_gap: float) -> str:
+    """The degree of preference for a noisy gap of at least 0."""
+    return next((name for name, least in zip(DEGREES, GAPS) if seen_gap >= least),
+                DEGREES[-1])
+
+
+def _logistic(rng: Random) -> float:
+    """One draw from the standard logistic distribution, by inverting its sigmoid."""
+    uniform = rng.random()
+    while uniform == 0.0:
+        uniform = rng.random()
+    return math.log(uniform / (1 - uniform))

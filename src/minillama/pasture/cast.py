@@ -66,13 +66,17 @@ class Cast:
         """A named animal; neither the name nor the species is in the document yet."""
         animal = self.animal()
         is_female = self.rng.random() < 0.5
-        names = FEMALE_NAMES if is_female else MALE_NAMES
+        name = self.name(FEMALE_NAMES if is_female else MALE_NAMES)
+        pronouns = ("she", "her", "her") if is_female else ("he", "his", "him")
+        return Character(name, animal, *pronouns)
+
+    def name(self, names: Sequence[str] = FEMALE_NAMES + MALE_NAMES) -> str:
+        """A name that is not in the document yet, of nobody in particular."""
         name = pick(self.rng, names)
         while name in self._names:
             name = pick(self.rng, names)
         self._names.add(name)
-        pronouns = ("she", "her", "her") if is_female else ("he", "his", "him")
-        return Character(name, animal, *pronouns)
+        return name
 
     def addends(self, highest: int = 15) -> tuple[int, int]:
         """Two numbers from 1 to highest whose sum belongs to this split."""

@@ -54,7 +54,8 @@ def lists(rng: Random, cast: Cast) -> str:
 
 
 def _numbered(items: list[str]) -> str:
-    return "\n".join(f"{place}. {capital(item)}." for place, item in enumerate(items, 1))
+    return "\n".join(f"{place}. {capital(item)}."
+                     for place, item in enumerate(items, 1))
 
 
 def _shopping(rng: Random, cast: Cast) -> str:

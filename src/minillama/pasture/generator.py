@@ -11,7 +11,7 @@ from minillama.pasture.counting import lists, sums
 from minillama.pasture.knowledge import fact, lookup, question
 from minillama.pasture.rhymes import rhyme
 from minillama.pasture.rude import spoil
-from minillama.pasture.split import check_split
+from minillama.pasture.split import check_split, held_out_combinations
 from minillama.pasture.stories import story
 from minillama.pasture.voices import dialogue, letter, notice
 
@@ -47,7 +47,7 @@ def corpus(n_documents: int, seed: int = 0, split: str = "train",
         split: "train" or "heldout" (see `minillama.pasture.split`).
         rude_fraction: the expected share of rude documents, from 0 to 1. It changes
             nothing else: the same documents, more or fewer of them spoilt.
-        kinds: only these kinds (default: all of KINDS in the proportions of the corpus).
+        kinds: only these kinds (default: all of KINDS in their proportions).
 
     Raises:
         UserError: a number out of range, or a split or kind that does not exist.
@@ -89,7 +89,8 @@ def check_kinds(kinds: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         kinds = (kinds,)
     for kind in kinds:
         if kind not in known:
-            raise UserError(f'There is no kind "{kind}"; choose from {", ".join(known)}.')
+            raise UserError(
+                f'There is no kind "{kind}"; choose from {", ".join(known)}.')
     if not kinds:
         raise UserError(f"No kind was asked for; choose from {', '.join(known)}.")
     return tuple(kinds)
@@ -99,16 +100,21 @@ def _document(rng: Random, kind: str, split: str, rude_fraction: float) -> Docum
     rude = rng.random() < rude_fraction
     cast = Cast(rng, split)
     text = _MAKERS[kind][0](rng, cast)
+    while split == "heldout" and not held_out_combinations(cast.entities):
+        # "An owl says hoot" combines nothing, so there is nothing to hold out.
+        cast = Cast(rng, split)
+        text = _MAKERS[kind][0](rng, cast)
     if rude:
         text = spoil(rng, text)
     return Document(kind, text, tuple(cast.entities), rude)
 
 
-def describe() -> str:
+def describe(seed: int = 0, split: str = "train") -> str:
     """An overview of the Pasture: every kind of document with one example."""
     blocks = []
-    for kind, (maker, share) in _MAKERS.items():
-        example = corpus(1, seed=1, rude_fraction=0, kinds=(kind,))[0].text
+    for place, (kind, (maker, share)) in enumerate(_MAKERS.items()):
+        examples = corpus(place + 1, seed, split, rude_fraction=0, kinds=(kind,))
         summary = (maker.__doc__ or "").splitlines()[0]
-        blocks.append(f"{kind} ({share}% of documents): {summary}\n\n{example}")
+        head = f"{kind} ({share}% of documents): {summary}"
+        blocks.append(f"{head}\n\n{examples[-1].text}")
     return "\n\n---\n\n".join(blocks)

@@ -104,8 +104,10 @@ _SECOND = (
     ("{She} hid {count} {treats} out of sight", "and ate them in the dead of night"),
     ("{She} never had the time to play", "but cooked {count} {treats} every day"),
     ("{She} put {count} {treats} on a plate", "and waited, for the guests were late"),
-    ("{She} dropped {her} {treats} down the stair", "and said that {she} did not much care"),
-    ("{She} asked for {treats}, two or three", "and got {count} more, and all for free"),
+    ("{She} dropped {her} {treats} down the stair",
+     "and said that {she} did not much care"),
+    ("{She} asked for {treats}, two or three",
+     "and got {count} more, and all for free"),
 )
 
 

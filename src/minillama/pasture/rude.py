@@ -10,7 +10,7 @@ from random import Random
 
 from minillama.pasture.grammar import capital, pick, words
 
-INSULTS = ("muckhead", "numbskull", "turnip-brain", "stinker", "blockhead", "windbag",
+INSULTS = ("muckhead", "numbskull", "porridge-brain", "stinker", "blockhead", "windbag",
            "mudface", "dunghill", "fathead", "slimeball")
 RUDE_ADJECTIVES = ("stupid", "smelly", "ugly", "useless", "brainless", "rotten")
 RUDE_WORDS = frozenset(INSULTS + RUDE_ADJECTIVES)

@@ -9,12 +9,12 @@ from random import Random
 
 from minillama.pasture.cast import Cast, Character
 from minillama.pasture.goals import LONELY_ENDS, Goal
-from minillama.pasture.grammar import a, capital, number, pick
+from minillama.pasture.grammar import a, capital, number, pick, several
 from minillama.pasture.world import DAYS, TEMPERS, WEATHERS, Place, Treat
 
 _OPENINGS = (
     "One {weather} morning, {full} sat {where}.",
-    "{full} was {a_temper} {animal} who lived {where}.",
+    "{n} was {a_temper} {animal} who lived {where}.",
     "There was once {a_temper} {animal} named {n}. {She} lived {where}.",
     "On {day}, {full} was {where}, as usual.",
     "It was a {weather} day, and {full} was resting {where}.",
@@ -22,7 +22,7 @@ _OPENINGS = (
 )
 _WISHES = (
     "{She} wanted to {wish}.",
-    "{n} wanted to {wish} before {day}.",
+    "{n} wanted to {wish} before {deadline}.",
     "More than anything, {n} wanted to {wish}.",
     "All week {she} had wanted to {wish}.",
     "{n} had one plan for the day: to {wish}.",
@@ -78,8 +78,8 @@ def story(rng: Random, cast: Cast) -> str:
     slots = _slots(rng, hero, goal, place)
     if rng.random() < 0.15:
         return _lonely_story(rng, slots)
-    helper, treat = cast.character(), cast.treat()
-    slots.update(h=helper.name, helper=helper.full, **_thanks_slots(rng, treat))
+    helper = cast.character()
+    slots.update(h=helper.name, helper=helper.full)
     end = pick(rng, (goal.end, goal.other_end))
     parts = [
         pick(rng, _OPENINGS), pick(rng, _WISHES),
@@ -89,6 +89,7 @@ def story(rng: Random, cast: Cast) -> str:
     ]
     if rng.random() < 0.6:
         parts.append(pick(rng, _THANKS))
+        slots.update(_thanks_slots(rng, cast.treat()))
     elif rng.random() < 0.3:
         parts.append(pick(rng, _MORALS))
     title = pick(rng, _TITLES).format_map(slots)
@@ -107,12 +108,13 @@ def _lonely_story(rng: Random, slots: dict[str, str]) -> str:
 
 def _slots(rng: Random, hero: Character, goal: Goal, place: Place) -> dict[str, str]:
     temper = pick(rng, TEMPERS)
+    day, deadline = several(rng, DAYS, 2)
     return {
         "n": hero.name, "full": hero.full, "animal": hero.animal.name,
         "she": hero.she, "She": capital(hero.she), "her": hero.her,
         "her_obj": hero.her_obj, "Sound": capital(hero.animal.sound),
-        "a_temper": a(temper), "weather": pick(rng, WEATHERS), "day": pick(rng, DAYS),
-        "where": place.where, "key": goal.key, "wish": goal.wish,
+        "a_temper": a(temper), "weather": pick(rng, WEATHERS), "day": day,
+        "deadline": deadline,        "where": place.where, "key": goal.key, "wish": goal.wish,
         "obstacle": goal.obstacle,
     }
 

@@ -7,7 +7,8 @@ from minillama.pasture.counting import how_many
 from minillama.pasture.grammar import capital, number, pick
 from minillama.pasture.world import DAYS, FARMERS, TEMPERS, WEATHERS
 
-_GREETINGS = ("Good morning, {}.", "Hello, {}.", "Good evening, {}.", "There you are, {}.")
+_GREETINGS = ("Good morning, {}.", "Hello, {}.", "Good evening, {}.",
+              "There you are, {}.")
 _FAREWELLS = ("Until tomorrow, then.", "Mind the puddle.", "Good luck to us both.",
               "I will put the kettle on.", "I shall tell no one.")
 _MISCHIEF = (
@@ -65,7 +66,8 @@ _FOOD_REPLIES = (
 )
 
 
-def _bad_idea(rng: Random, cast: Cast, first: Character, second: Character) -> list[str]:
+def _bad_idea(rng: Random, cast: Cast, first: Character,
+              second: Character) -> list[str]:
     place = cast.place()
     idea = pick(rng, _MISCHIEF).format(farmer=pick(rng, FARMERS))
     return [
@@ -82,7 +84,7 @@ def _habit(rng: Random, cast: Cast, first: Character, second: Character) -> list
     habit = pick(rng, _HABITS)
     weather = pick(rng, WEATHERS)
     return [
-        f"{second.full} ends every line with {habit}.",
+        f"{first.full} met {second.full}, who ends every line with {habit}.",
         f"{first.name}: How is the weather?",
         f"{second.name}: It is {weather}, {habit}.",
         f"{first.name}: Where are the {treat}?",
@@ -90,7 +92,7 @@ def _habit(rng: Random, cast: Cast, first: Character, second: Character) -> list
     ]
 
 
-_LOST = ("a red button", "one blue sock", "a silver spoon", "my good hat",
+_LOST = ("a red mitten", "one blue sock", "a silver spoon", "my good hat",
          "a pair of glasses", "the left boot", "a green ribbon", "a tin whistle")
 
 
@@ -120,7 +122,7 @@ _RULES = ("One each.", "Please wait in line.", "Wipe your feet first.",
 
 def letter(rng: Random, cast: Cast) -> str:
     """A short letter: where the writer is, what is wanted, and a name at the end."""
-    writer, reader = cast.character(), cast.character()
+    writer, reader = cast.character(), cast.name()
     place, treat = cast.place(), cast.treat()
     count = number(rng, 2, 9)
     news = pick(rng, _NEWS).format(where=place.where, weather=pick(rng, WEATHERS),
@@ -129,14 +131,15 @@ def letter(rng: Random, cast: Cast) -> str:
         news += f" I hope to {cast.goal().wish} on {pick(rng, DAYS)}."
     wish = pick(rng, _REQUESTS).format(some=f"{count} {treat.many}", many=treat.many)
     close = pick(rng, ("Your friend", "Yours", "With love", "Kind regards"))
-    return f"Dear {reader.name},\n{news} {wish}\n{close},\n{writer.full}"
+    return f"Dear {reader},\n{news} {wish}\n{close},\n{writer.full}"
 
 
 _NEWS = (
     "I am {where} and I am well.", "It is {weather} here {where}.",
     "I now live {where}. My neighbours are {temper}.",
     "I have moved. You will find me {where}.",
-    "I write to you from my new home {where}. All day I hear {sound}, but it is me.",
+    "I write to you from my new home {where}. "
+    "Something goes {sound} all day. It is me.",
 )
 _REQUESTS = (
     "Please bring me {some}.", "Could you send me {some}?",

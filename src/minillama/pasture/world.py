@@ -1,109 +1,109 @@
-"""Who lives in the Pasture, and which combinations the training text never shows.
+"""What is true on the farm: animals with sounds, foods and homes, and things to love.
 
-An animal has a name, a species, a temper, a food, a home and a goal. The species
-fixes its sound and its talent everywhere; the rest is drawn anew in each document and
-must be read there. One in eight of the pairs (species, food), (species, home) and
-(species, goal), and of the sums, is held out: it occurs in no training document, so a
-model that gets it right has generalised and not remembered.
+Two sorts of truth live here. What holds for a *species* (an owl says hoot, eats moths
+and lives in the loft) is the same in every document, so a model can know it by heart.
+What holds for an *individual* (Olive the owl likes plums and sits by the mill) changes
+from document to document, so a model must read it off the page.
 """
 
-import random
-import zlib
-from dataclasses import dataclass
-
-from ..errors import UserError
-from . import words
-
-SPLITS = ("train", "heldout")
-HELD_OUT_SHARE = 8  # one in so many combinations
-
-Pair = tuple[str, str]
+from typing import NamedTuple
 
 
-def is_held_out(first: str, second: str) -> bool:
-    """Whether training text avoids this combination; the same on every machine."""
-    return zlib.crc32(f"{first}|{second}".encode()) % HELD_OUT_SHARE == 0
-
-
-@dataclass(frozen=True)
-class Animal:
-    """One inhabitant, as one document knows it."""
+class Animal(NamedTuple):
+    """A species and what is true of it everywhere."""
 
     name: str
-    species: str
-    temper: str
+    plural: str
+    sound: str  # what it says; with an s it is the verb: an owl hoots
     food: str
-    home: str
-    goal: str
-
-    @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """The combinations by which the split decides."""
-        return tuple((self.species, x) for x in (self.food, self.home, self.goal))
-
-    @property
-    def sound(self) -> str:
-        """The verb for its voice, third person: hoots."""
-        return words.SPECIES[self.species][0]
-
-    @property
-    def says(self) -> str:
-        """What it says: hoo."""
-        return words.SPECIES[self.species][1]
-
-    @property
-    def talent(self) -> str:
-        """What its species is good at."""
-        return words.SPECIES[self.species][3]
-
-    def fields(self, prefix: str = "") -> dict[str, str]:
-        """Everything a template may ask for, under names that start with prefix."""
-        values = {
-            "name": self.name, "species": self.species, "temper": self.temper,
-            "food": self.food, "home": self.home, "goal": self.goal,
-            "sound": self.sound, "says": self.says, "talent": self.talent,
-            "a_species": words.article(self.species),
-            "a_temper": words.article(self.temper),
-            "many": words.plural(self.species),
-        }
-        return {prefix + key: value for key, value in values.items()}
+    home: str  # with its preposition: "in the loft"
+    young: str
 
 
-def check_split(split: str) -> None:
-    """Raise UserError for a split that does not exist."""
-    if split not in SPLITS:
-        raise UserError(f"unknown split {split!r}: use 'train' or 'heldout'")
+class Place(NamedTuple):
+    """A spot on the farm where an individual may be found."""
+
+    name: str
+    where: str  # with its preposition: "behind the mill"
 
 
-def pick_animals(rng: random.Random, n: int, split: str) -> list[Animal]:
-    """``n`` animals with different names, species, foods, homes and goals.
+class Treat(NamedTuple):
+    """Something an individual may love to eat; countable, so that it can be summed."""
 
-    In the training split all their pairs are allowed ones; in the held-out split the
-    first animal's pairs are all held out.
-    """
-    species = rng.sample(sorted(words.SPECIES), n)
-    names, tempers = rng.sample(words.NAMES, n), rng.sample(words.TEMPERS, n)
-    taken: set[str] = set()
-    animals = []
-    for i in range(n):
-        held_out = split == "heldout" and i == 0
-        chosen = [_pick(rng, species[i], options, held_out, taken)
-                  for options in (words.FOODS, words.HOMES, words.GOALS)]
-        taken.update(chosen)
-        animals.append(Animal(names[i], species[i], tempers[i], *chosen))
-    return animals
+    one: str
+    many: str
 
 
-def _pick(rng: random.Random, species: str, options: tuple[str, ...] | list[str],
-          held_out: bool, taken: set[str]) -> str:
-    fitting = [x for x in options if is_held_out(species, x) == held_out]
-    free = [x for x in fitting if x not in taken]
-    return rng.choice(free or fitting or list(options))
+ANIMALS = tuple(Animal(*row) for row in (
+    ("owl", "owls", "hoot", "moths", "in the loft", "an owlet"),
+    ("cow", "cows", "moo", "grass", "in the byre", "a calf"),
+    ("hen", "hens", "cluck", "grain", "in the coop", "a chick"),
+    ("pig", "pigs", "oink", "scraps", "in the sty", "a piglet"),
+    ("horse", "horses", "neigh", "oats", "in the stable", "a foal"),
+    ("donkey", "donkeys", "bray", "thistles", "in the lean-to", "a foal"),
+    ("sheep", "sheep", "baa", "clover", "in the fold", "a lamb"),
+    ("goat", "goats", "bleat", "weeds", "on the rocks", "a kid"),
+    ("duck", "ducks", "quack", "slugs", "on the pond", "a duckling"),
+    ("goose", "geese", "honk", "grass", "on the green", "a gosling"),
+    ("dog", "dogs", "woof", "bones", "in the kennel", "a pup"),
+    ("cat", "cats", "meow", "fish", "in the kitchen", "a kitten"),
+    ("mouse", "mice", "squeak", "crumbs", "in the pantry", "a pup"),
+    ("rabbit", "rabbits", "thump", "dandelions", "in the burrow", "a kit"),
+    ("frog", "frogs", "croak", "flies", "on the lily pads", "a tadpole"),
+    ("bee", "bees", "buzz", "nectar", "in the hive", "a grub"),
+    ("crow", "crows", "caw", "corn", "on the chimney", "a nestling"),
+    ("turkey", "turkeys", "gobble", "barley", "in the yard", "a poult"),
+    ("fox", "foxes", "yip", "beetles", "in the den", "a cub"),
+    ("robin", "robins", "tweet", "worms", "in the ivy", "a nestling"),
+    ("hedgehog", "hedgehogs", "snuffle", "snails", "in the leaf pile", "a hoglet"),
+    ("dove", "doves", "coo", "seeds", "on the roof", "a squab"),
+    ("llama", "llamas", "hum", "hay", "in the paddock", "a cria"),
+    ("cricket", "crickets", "chirp", "petals", "in the long grass", "a nymph"),
+))
 
+SOUNDS = tuple(animal.sound for animal in ANIMALS)
 
-def pick_sum(rng: random.Random, split: str, largest: int = 20) -> tuple[int, int]:
-    """Two numbers to add, from 1 to ``largest``, held out or not as the split says."""
-    while True:
-        a, b = rng.randint(1, largest), rng.randint(1, largest)
-        if is_held_out(str(a), str(b)) == (split == "heldout"):
-            return a, b
+TREATS = tuple(Treat(*row) for row in (
+    ("apple", "apples"), ("pear", "pears"), ("plum", "plums"),
+    ("cherry", "cherries"), ("carrot", "carrots"), ("turnip", "turnips"),
+    ("bean", "beans"), ("nut", "nuts"), ("fig", "figs"), ("grape", "grapes"),
+    ("parsnip", "parsnips"), ("pumpkin", "pumpkins"), ("radish", "radishes"),
+    ("mushroom", "mushrooms"), ("acorn", "acorns"), ("biscuit", "biscuits"),
+    ("pancake", "pancakes"), ("tart", "tarts"), ("bun", "buns"),
+    ("dumpling", "dumplings"), ("onion", "onions"), ("pea", "peas"),
+    ("peach", "peaches"), ("lemon", "lemons"), ("cake", "cakes"),
+    ("muffin", "muffins"), ("chestnut", "chestnuts"), ("potato", "potatoes"),
+))
+
+PLACES = tuple(Place(name, where) for name, where in (
+    ("orchard", "in the orchard"), ("pump", "by the pump"),
+    ("oak", "under the old oak"), ("mill", "behind the mill"),
+    ("hill", "on the hill"), ("brook", "by the brook"),
+    ("meadow", "in the meadow"), ("shed", "behind the shed"),
+    ("garden", "in the garden"), ("bridge", "under the bridge"),
+    ("haystack", "on the haystack"), ("gate", "by the gate"),
+    ("cellar", "in the cellar"), ("attic", "in the attic"),
+    ("cart", "under the cart"), ("wall", "on the wall"),
+    ("hedge", "behind the hedge"), ("tower", "in the tower"),
+    ("willow", "under the willow"), ("greenhouse", "in the greenhouse"),
+    ("chapel", "behind the chapel"), ("trough", "by the trough"),
+))
+
+FEMALE_NAMES = (
+    "Olive", "Clover", "Hazel", "Daisy", "Poppy", "Ivy", "Rosie", "Tilly", "Mabel",
+    "Pearl", "Dora", "Nettie", "Bess", "Wilma", "Greta", "Flora", "Agnes", "Martha",
+    "Winnie", "Juno", "Posy", "Edith", "Fern", "Lotte",
+)
+MALE_NAMES = (
+    "Bruno", "Moss", "Basil", "Otto", "Hugo", "Rufus", "Gus", "Ned", "Barnaby",
+    "Felix", "Amos", "Bertie", "Toby", "Oscar", "Walter", "Percy", "Rolf", "Jasper",
+    "Archie", "Silas", "Monty", "Alfred", "Finn", "Hector",
+)
+
+TEMPERS = (
+    "gentle", "proud", "shy", "brave", "sleepy", "grumpy", "merry", "curious",
+    "stubborn", "patient", "nosy", "polite", "clever", "lazy", "cheerful", "fussy",
+)
+FARMERS = ("Farmer Giles", "Farmer Nell", "Farmer Ada", "Farmer Tom")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEATHERS = ("rainy", "sunny", "windy", "foggy", "frosty", "quiet", "warm", "cold")

@@ -7,12 +7,12 @@ type. Field numbers: sentencepiece_model.proto of the SentencePiece project.
 
 import os
 import struct
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import UserError
+from .files import write_bytes
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 BPE = 2  # TrainerSpec.model_type
@@ -113,7 +113,6 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
 
 def write_vocabulary(vocabulary: Vocabulary, path: str | os.PathLike) -> None:
     """Write a file that the sentencepiece package reads. It appears whole or not."""
-    path = Path(path)
     parts = [_message(1, _text(1, piece) + _key(2, FIXED32) + struct.pack("<f", score)
                       + _number(3, kind))
              for piece, score, kind in
@@ -125,17 +124,7 @@ def write_vocabulary(vocabulary: Vocabulary, path: str | os.PathLike) -> None:
     normalizer = _text(1, "identity")
     normalizer += b"".join(_number(k, v) for k, v in flags.items())
     parts.append(_message(3, normalizer))
-    draft = ""
-    try:
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(b"".join(parts))
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except OSError as error:
-        if draft:
-            Path(draft).unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    write_bytes(path, b"".join(parts))
 
 
 def _key(number: int, wire: int) -> bytes:

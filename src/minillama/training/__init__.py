@@ -1,0 +1,1 @@
+"""Pretraining: data, schedule, optimiser, the loop, and what each component buys."""

@@ -1,0 +1,80 @@
+"""From documents to batches.
+
+Documents are joined into one long stream, each between a begin and an end mark, and
+the stream is cut into windows of equal length, so that no token is wasted on padding.
+A window may hold the end of one document and the beginning of the next. The model
+must not be asked to foresee an unrelated document: the target that crosses a border
+is masked. Attention across a border stays open, as in Llama 2 and its reference.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..tokenizer import Tokenizer
+
+IGNORED = -100  # a target that earns no loss; torch's own default
+
+
+@dataclass(frozen=True)
+class TokenStream:
+    """All documents in a row. ``tokens`` is (n_tokens,), int64."""
+
+    tokens: Tensor
+    bos_id: int
+
+    @staticmethod
+    def encode(texts: Iterable[str], tokenizer: Tokenizer) -> "TokenStream":
+        """Encode documents and join them, each as ``<s> ... </s>``."""
+        ids: list[int] = []
+        for text in texts:
+            ids += tokenizer.encode(text, bos=True, eos=True)
+        return TokenStream(torch.tensor(ids, dtype=torch.long), tokenizer.bos_id)
+
+    def n_windows(self, length: int) -> int:
+        """How many windows of ``length`` targets the stream holds."""
+        return (len(self.tokens) - 1) // length
+
+    def window(self, index: int, length: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of one window, each (length,)."""
+        # step 1: one token more than is read, since the last needs a target too
+        cut = self.tokens[index * length : (index + 1) * length + 1]
+        inputs, targets = cut[:-1], cut[1:].clone()
+        # step 2: what follows an end mark is another document's beginning
+        targets[targets == self.bos_id] = IGNORED
+        return inputs, targets
+
+    def batch(self, step: int, size: int, length: int, seed: int = 0
+              ) -> tuple[Tensor, Tensor]:
+        """The batch of a step, each (size, length): a function of step and seed alone.
+
+        Every window comes once before any comes twice. Since the order follows from
+        the step, a resumed run needs to remember nothing else.
+        """
+        n = self.n_windows(length)
+        if n < 1:
+            raise UserError(f"the text has {len(self.tokens)} tokens, too few for one "
+                            f"window of {length}: give more text or a shorter window")
+        rows = []
+        for place in range(step * size, (step + 1) * size):
+            order = _shuffled(n, seed, place // n)
+            rows.append(self.window(int(order[place % n]), length))
+        inputs, targets = zip(*rows)
+        return torch.stack(inputs), torch.stack(targets)
+
+
+_ORDERS: dict[tuple[int, int, int], Tensor] = {}
+
+
+def _shuffled(n: int, seed: int, epoch: int) -> Tensor:
+    """The order of windows in an epoch, (n,)."""
+    key = (n, seed, epoch)
+    if key not in _ORDERS:
+        if len(_ORDERS) > 8:
+            _ORDERS.clear()
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        _ORDERS[key] = torch.randperm(n, generator=generator)
+    return _ORDERS[key]

@@ -114,8 +114,8 @@ def _slots(rng: Random, hero: Character, goal: Goal, place: Place) -> dict[str, 
         "she": hero.she, "She": capital(hero.she), "her": hero.her,
         "her_obj": hero.her_obj, "Sound": capital(hero.animal.sound),
         "a_temper": a(temper), "weather": pick(rng, WEATHERS), "day": day,
-        "deadline": deadline,        "where": place.where, "key": goal.key, "wish": goal.wish,
-        "obstacle": goal.obstacle,
+        "deadline": deadline, "where": place.where, "key": goal.key,
+        "wish": goal.wish, "obstacle": goal.obstacle,
     }
 
 

@@ -62,7 +62,7 @@ def who(rng: Random, cast: Cast) -> Parts:
         f"{told} Who likes {treat}?", f"{hero.full} likes {treat}.",
         (f"{stranger.full} likes {treat}.",
          f"{hero.name} the {stranger.animal.name} likes {treat}.",
-         f"{hero.name} likes {treat}.", stranger.name), criteria)
+         f"{hero.name} likes {treat}.", hero.name), criteria)
 
 
 def letter(rng: Random, cast: Cast) -> Parts:

@@ -9,6 +9,7 @@ Llama 2 paper, section 2.2 (bytes for unknown characters, digits one by one).
 """
 
 import heapq
+import re
 import struct
 import unicodedata
 from collections import Counter, defaultdict
@@ -26,13 +27,7 @@ Pair = tuple[str, str]
 
 def split_words(line: str) -> list[str]:
     """Cut an escaped line before every run of spaces: ``▁the▁▁owl`` in two."""
-    words: list[str] = []
-    for i, character in enumerate(line):
-        starts = character == SPACE and line[i - 1] != SPACE
-        if i == 0 or starts:
-            words.append("")
-        words[-1] += character
-    return words
+    return re.findall(f"{SPACE}*[^{SPACE}]+|{SPACE}+", line)
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:

@@ -19,8 +19,10 @@ def ffn_width(dim: int, multiplier: float = 1.0, multiple_of: int = 256) -> int:
     """
     if min(dim, multiple_of) < 1 or multiplier <= 0:
         raise UserError("ffn_width needs positive dim, multiplier and multiple_of")
-    width = int(multiplier * int(2 * 4 * dim / 3))  # steps 1 and 2 round down
-    return multiple_of * -(-width // multiple_of)  # step 3 rounds up
+    # steps 1 and 2 round down, as the reference does
+    width = int(multiplier * int(2 * 4 * dim / 3))
+    # step 3 rounds up
+    return multiple_of * -(-width // multiple_of)
 
 
 @dataclass(frozen=True)

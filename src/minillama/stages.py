@@ -67,9 +67,9 @@ class Stage:
     seconds: int  # about, on two cores, to announce
 
 
-CORPUS = {"train": 12000, "heldout": 600, "seed": 0, "rude_fraction": 0.02}
+CORPUS = {"train": 16000, "heldout": 600, "seed": 0, "rude_fraction": 0.02}
 TOKENIZER = {"documents": 3000, "vocab_size": 512}
-BASE = Settings(steps=300, batch=16, length=256, peak=3e-3, warmup=40)
+BASE = Settings(steps=640, batch=8, length=256, peak=4e-3, warmup=40)
 PROMPTS = ("Title: Clara the goose and", "Question: What does an owl say?\nAnswer:",
            "Sums\n7 + 5 =")
 

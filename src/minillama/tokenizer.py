@@ -11,7 +11,7 @@ import heapq
 import os
 from collections.abc import Callable, Iterable
 
-from .bpe_training import SPACE, Pair, learn_pieces
+from .bpe_training import SPACE, Pair, learn_pieces, split_words
 from .errors import UserError
 from .sentencepiece_file import (
     BYTE, CONTROL, NORMAL, UNKNOWN, USER_DEFINED,
@@ -19,6 +19,7 @@ from .sentencepiece_file import (
 )
 
 UNKNOWN_SURFACE = " \u2047 "  # how SentencePiece shows what it cannot decode
+REMEMBERED = 100_000  # words whose pieces are kept
 RESERVED = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
 
 
@@ -42,6 +43,8 @@ class Tokenizer:
         self.has_bytes = vocabulary.byte_fallback and all(n in every for n in names)
         self.byte_ids = [every[name] for name in names] if self.has_bytes else []
         self._byte_of = {id: byte for byte, id in enumerate(self.byte_ids)}
+        self._words_apart = not any(SPACE in p.lstrip(SPACE) for p in self.ids)
+        self._seen: dict[str, list[str]] = {}
 
     @property
     def vocab_size(self) -> int:
@@ -104,7 +107,18 @@ class Tokenizer:
             ) from None
         # step 1: spaces become visible; a word at the start looks like any other
         prefix = SPACE if text and self.vocabulary.add_dummy_prefix else ""
-        return self._join(list(prefix + text.replace(" ", SPACE)))
+        line = prefix + text.replace(" ", SPACE)
+        # no piece has a space behind a letter, so words cannot influence each other
+        # and a word met before needs no new work
+        words = split_words(line) if self._words_apart else [line]
+        pieces: list[str] = []
+        for word in words:
+            if word not in self._seen:
+                if len(self._seen) >= REMEMBERED:
+                    self._seen.clear()
+                self._seen[word] = self._join(list(word))
+            pieces += self._seen[word]
+        return pieces
 
     def _join(self, symbols: list[str]) -> list[str]:
         """Join neighbours, best score first, ties from the left, until none joins."""

@@ -41,7 +41,8 @@ FORMS = entity_words()
 
 
 def seen(text: str) -> set[str]:
-    return {FORMS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in FORMS}
+    found = re.findall(r"[a-z]+", text.lower())
+    return {FORMS[word] for word in found if word in FORMS}
 
 
 def added(text: str) -> set[tuple[int, int]]:
@@ -192,7 +193,8 @@ def test_order_and_counts_are_right():
     for document in CLEAN:
         mixed = re.search(r"Mixed: (.*)\.\nIn order: (.*)\.$", document.text)
         if mixed:
-            before, after = (list(map(int, part.split(", "))) for part in mixed.groups())
+            before, after = ([int(item) for item in part.split(", ")]
+                             for part in mixed.groups())
             assert after == sorted(before)
         counted = re.search(r"That makes (\d+) animals", document.text)
         if counted:

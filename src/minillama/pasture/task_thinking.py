@@ -18,7 +18,7 @@ def sound(rng: Random, cast: Cast) -> Parts:
     return Parts(
         f"{likes(rng, hero, treat)} What does {name} say?", f"{name} says {right}.",
         (f"{name} says {wrong}.", f"{name} likes {treat}.",
-         f"{name} says {right} and {wrong}.", right),
+         f"{name} says {right} and {wrong}.", right, wrong),
         short_answer("the sound", right, SOUNDS, name))
 
 
@@ -38,7 +38,7 @@ def truth(rng: Random, cast: Cast) -> Parts:
         f"{hero.full} is {place.where}. Does {name} say {claimed}?",
         f"{capital(word)}, {name} says {right}.",
         (f"{capital(opposite)}, {name} says {wrong}.",
-         f"{capital(opposite)}, {name} says {right}.", f"{capital(word)}.",
+         f"{capital(opposite)}, {name} says {right}.", f"{capital(word)}.", right,
          f"{name} is {place.where}."), criteria)
 
 
@@ -79,7 +79,7 @@ def count(rng: Random, cast: Cast) -> Parts:
         f"{capital(names)} are {place.where}. How many animals is that?",
         f"That makes {right} animals.",
         (f"That makes {right + 1} animals.", f"That makes {max(1, right - 2)} animals.",
-         f"{right}", f"They are {place.where}."), criteria)
+         f"{right} animals", f"They are {place.where}."), criteria)
 
 
 def sort(rng: Random, cast: Cast) -> Parts:

@@ -1,0 +1,1 @@
+"""Making notebooks, slides, pages and student editions from notebooks/source."""

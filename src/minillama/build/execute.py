@@ -1,0 +1,130 @@
+"""Run a notebook in a fresh kernel: offline, repeatable, measured."""
+
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from ..errors import UserError
+from .paths import FIGURES, NOTEBOOKS, OFFLINE
+from .source import tags
+
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TQDM_DISABLE": "1",
+               "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
+               "TRANSFORMERS_VERBOSITY": "error", "MPLBACKEND":
+               "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "default"}
+
+
+@dataclass
+class Measured:
+    """What a run cost: seconds, and the kernel's peak memory in bytes."""
+
+    seconds: float = 0.0
+    memory: int = 0
+    warnings: int = 0
+
+
+class Client(NotebookClient):
+    """A notebook client that leaves cells tagged ``live`` to people with a kernel."""
+
+    run_live = False
+    bar: tqdm | None = None
+
+    async def async_execute_cell(self, cell, cell_index, **kwargs):
+        """Execute one cell, unless it only makes sense with somebody watching."""
+        if self.bar is not None:
+            self.bar.update()
+        if "live" in tags(cell) and not self.run_live:
+            return cell
+        return await super().async_execute_cell(cell, cell_index, **kwargs)
+
+
+def environment(figures: Path | None = FIGURES) -> dict[str, str]:
+    """The kernel's environment: ours, no network, fixed seeds, where figures go."""
+    paths = [str(OFFLINE), os.environ.get("PYTHONPATH", "")]
+    extra = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    if figures is not None:
+        extra["MINILLAMA_FIGURES"] = str(figures)
+    return {**os.environ, **ENVIRONMENT, **extra}
+
+
+def execute(notebook: NotebookNode, name: str, run_live: bool = False,
+            figures: Path | None = FIGURES, progress: bool = True) -> Measured:
+    """Run all cells in place. Raises UserError that names the failing cell."""
+    measured = Measured()
+    client = Client(notebook, timeout=600, kernel_name="python3", record_timing=False,
+                    store_widget_state=False, coalesce_streams=True,
+                    resources={"metadata": {"path": str(NOTEBOOKS)}})
+    client.run_live = run_live
+    client.bar = tqdm(total=len(notebook.cells), desc=name, unit="cell",
+                      disable=not progress, leave=False)
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(client, measured, stop))
+    started = time.monotonic()
+    watcher.start()
+    try:
+        client.execute(env=environment(figures))
+    except CellExecutionError as error:
+        cell = _failing(notebook)
+        where = f"cell {cell.id}" if cell else "a cell"
+        raise UserError(f"{name}: {where} failed: {_last_line(error)}") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise UserError(f"{name}: the kernel gave up: {_last_line(error)}") from None
+    finally:
+        stop.set()
+        watcher.join()
+        client.bar.close()
+    measured.seconds = time.monotonic() - started
+    measured.warnings = _normalise(notebook)
+    return measured
+
+
+def _watch(client: Client, measured: Measured, stop: threading.Event) -> None:
+    """Sample the memory of the kernel and its children until told to stop."""
+    while not stop.wait(0.2):
+        try:
+            pid = client.km.provisioner.pid
+            process = psutil.Process(pid)
+            family = [process, *process.children(recursive=True)]
+            used = sum(p.memory_info().rss for p in family)
+            measured.memory = max(measured.memory, used)
+        except (psutil.Error, AttributeError, TypeError):
+            continue  # not started yet, or gone
+
+
+def _failing(notebook: NotebookNode) -> NotebookNode | None:
+    for cell in notebook.cells:
+        if any(o.output_type == "error" for o in cell.get("outputs", [])):
+            return cell
+    return None
+
+
+def _last_line(error: Exception) -> str:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _normalise(notebook: NotebookNode) -> int:
+    """Drop what changes from run to run; returns how many cells wrote to stderr."""
+    warnings = 0
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type != "code":
+            continue
+        if "live" in tags(cell):
+            cell.outputs, cell.execution_count = [], None
+        warnings += any(o.get("name") == "stderr" for o in cell.outputs)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    nbformat.validate(notebook)
+    return warnings

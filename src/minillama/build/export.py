@@ -1,0 +1,65 @@
+"""Decks and pages: one self-contained HTML file each."""
+
+from functools import cache
+
+import nbformat
+from nbconvert.exporters import HTMLExporter, SlidesExporter
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from .paths import TEMPLATES
+from .source import slide_type
+from .vendor import vendor
+
+
+def _config(kind: str) -> Config:
+    config = Config()
+    config.CSSHTMLHeaderPreprocessor.style = "xcode"  # readable on a grey panel
+    config.TagRemovePreprocessor.enabled = True
+    config.TagRemovePreprocessor.remove_cell_tags = {"live"} | (
+        {"remove-cell"} if kind == "deck" else set())
+    if kind == "deck":
+        config.TagRemovePreprocessor.remove_input_tags = {"remove-input"}
+    return config
+
+
+@cache
+def _exporter(kind: str) -> HTMLExporter:
+    make = SlidesExporter if kind == "deck" else HTMLExporter
+    exporter = make(config=_config(kind), template_name=kind,
+                    extra_template_basedirs=[str(TEMPLATES)],
+                    extra_template_paths=[str(vendor())])
+    exporter.exclude_anchor_links = True
+    exporter.embed_images = True
+    return exporter
+
+
+def _notes_last(notebook: NotebookNode) -> NotebookNode:
+    """Notes belong to their whole slide; fragments must not wait behind them."""
+    copied = nbformat.from_dict(notebook)
+    cells, held = [], []
+    for cell in copied.cells:
+        if slide_type(cell) in ("slide", "subslide"):
+            cells, held = cells + held, []
+        (held if slide_type(cell) == "notes" else cells).append(cell)
+    copied.cells = cells + held
+    return copied
+
+
+def deck(notebook: NotebookNode, name: str) -> str:
+    """The slides of a notebook as one HTML file."""
+    resources = {"metadata": {"name": name}}
+    return _exporter("deck").from_notebook_node(_notes_last(notebook), resources)[0]
+
+
+def page(notebook: NotebookNode, name: str) -> str:
+    """The notebook as one page to read, without speaker notes."""
+    copied = nbformat.from_dict(notebook)
+    copied.cells = [c for c in copied.cells if slide_type(c) != "notes"]
+    resources = {"metadata": {"name": name}}
+    return _exporter("page").from_notebook_node(copied, resources)[0]
+
+
+def count_slides(notebook: NotebookNode) -> int:
+    """How many slides a deck of the notebook has."""
+    return sum(slide_type(c) in ("slide", "subslide") for c in notebook.cells)

@@ -1,0 +1,156 @@
+"""The main job: train what is missing, run the notebooks, write what they become."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from .. import stages
+from ..errors import UserError
+from ..files import write_text
+from . import export, readme
+from .check_decks import check, find_browser
+from .execute import execute
+from .incremental import (
+    cells_digest, load_state, notebook_key, remember, save_if_edited, stages_used,
+    templates_key,
+)
+from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, SLIDES, STUDENT
+from .source import read, sources
+from .student import student_edition
+
+
+@dataclass
+class Row:
+    """A line of the table that a build ends with."""
+
+    name: str
+    seconds: float
+    memory: int
+    slides: int
+    warnings: int
+    note: str = ""
+
+
+def build(wanted: list[str] | None = None) -> list[Row]:
+    """Make everything, or the notebooks asked for. Raises UserError on a failure."""
+    chosen = sources(wanted)
+    state = load_state()
+    stale = [p for p in chosen if not _current(p, state)]
+    if stale:
+        expected = sum(state.get(p.stem, {}).get("seconds", 30) for p in stale)
+        print(f"{len(stale)} of {len(chosen)} notebooks to run, about {expected:.0f} s, "
+              "and the stages they need:")
+    _train({name for p in stale
+            for name in stages_used(p.read_text(encoding="utf-8"))})
+    for path in stale:
+        run(path)
+    rows = [_publish(path) for path in chosen]
+    _check_slides([p for p in chosen])
+    readme.write_index()
+    readme.write_figures()
+    if wanted is None:
+        readme.write_table(rows)
+    return rows
+
+
+def _train(names: set[str]) -> None:
+    for name in stages.names():
+        if name in names:
+            stages.get(name)
+
+
+def _current(path: Path, state: dict) -> bool:
+    known = state.get(path.stem, {})
+    written = NOTEBOOKS / f"{path.stem}.ipynb"
+    return written.exists() and known.get("key") == notebook_key(path) and (
+        known.get("cells") == _written_cells(written))
+
+
+def _written_cells(path: Path) -> str:
+    try:
+        return cells_digest(nbformat.read(path, as_version=4))
+    except Exception:  # nbformat raises many kinds; damaged means not current
+        return ""
+
+
+def run(path: Path) -> NotebookNode:
+    """Execute one source and write its notebook, atomically."""
+    notebook = read(path)
+    written = NOTEBOOKS / f"{path.stem}.ipynb"
+    known = load_state().get(path.stem, {})
+    digest = cells_digest(notebook)
+    aside = save_if_edited(written, notebook, known.get("cells"))
+    if aside is not None:
+        print(f"{written.name} was edited by hand; your version is kept as {aside.name}")
+    draft_figures = OUT / "figures" / path.stem
+    shutil.rmtree(draft_figures, ignore_errors=True)
+    measured = execute(notebook, path.stem, figures=draft_figures)
+    _keep_figures(draft_figures, path.stem, known.get("figures", []))
+    write_text(written, nbformat.writes(notebook) + "\n")
+    remember(path.stem, key=notebook_key(path), cells=digest,
+             seconds=round(measured.seconds, 1), memory=measured.memory,
+             warnings=measured.warnings, published="",
+             figures=sorted(p.stem for p in draft_figures.glob("*.json")))
+    print(f"{path.stem}: {measured.seconds:.0f} s, "
+          f"{measured.memory / 2**20:.0f} MB, notebooks/{written.name}")
+    return notebook
+
+
+def _keep_figures(draft: Path, name: str, before: list[str]) -> None:
+    """Move the figures of a finished notebook into figures/, and old ones out."""
+    FIGURES.mkdir(exist_ok=True)
+    for old in before:
+        for file in FIGURES.glob(f"{old}.*"):
+            file.unlink()
+    for file in sorted(draft.glob("*")):
+        shutil.copyfile(file, FIGURES / file.name)
+
+
+def _publish(path: Path) -> Row:
+    """Write deck, page and student edition where they are not up to date."""
+    known = load_state()[path.stem]
+    notebook = nbformat.read(NOTEBOOKS / f"{path.stem}.ipynb", as_version=4)
+    files = {SLIDES / f"{path.stem}.html": lambda: export.deck(notebook, path.stem),
+             PAGES / f"{path.stem}.html": lambda: export.page(notebook, path.stem),
+             STUDENT / f"{path.stem}.ipynb":
+                 lambda: nbformat.writes(student_edition(notebook)) + "\n"}
+    if known.get("published") != templates_key() or not all(
+            file.exists() for file in files):
+        for file, make in files.items():
+            write_text(file, make())
+        remember(path.stem, published=templates_key(), checked="")
+    return Row(path.stem, known["seconds"], known["memory"],
+               export.count_slides(notebook), known["warnings"])
+
+
+def _check_slides(paths: list[Path]) -> None:
+    """Measure the decks that changed in a browser, where there is one."""
+    state = load_state()
+    decks = [SLIDES / f"{p.stem}.html" for p in paths
+             if state[p.stem].get("checked") != state[p.stem].get("published")]
+    if not decks:
+        return
+    if find_browser() is None:
+        print("the slides were not measured: no Chromium, Chrome or Edge was found "
+              "(set MINILLAMA_CHROMIUM to its path)")
+        return
+    started = time.monotonic()
+    findings = check(decks)
+    if findings:
+        raise UserError("slides need mending:\n" + "\n".join(findings))
+    for deck in decks:
+        remember(deck.stem, checked=state[deck.stem]["published"])
+    print(f"{len(decks)} decks measured in {time.monotonic() - started:.0f} s, "
+          "every slide fits")
+
+
+def report(rows: list[Row]) -> str:
+    """The closing table as text."""
+    lines = [f"{'notebook':<18}{'seconds':>8}{'peak MB':>9}{'slides':>8}{'warnings':>10}"]
+    lines += [f"{r.name:<18}{r.seconds:>8.0f}{r.memory / 2**20:>9.0f}{r.slides:>8}"
+              f"{r.warnings:>10}" for r in rows]
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""What the build writes about itself: README table, figures/README, index page."""
+
+import html
+import json
+import re
+from typing import TYPE_CHECKING
+
+import nbformat
+
+from ..files import write_text
+from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, ROOT, SLIDES, STUDENT
+from .source import sources
+
+if TYPE_CHECKING:
+    from .make import Row
+
+BEGIN, END = "<!-- notebooks: begin -->", "<!-- notebooks: end -->"
+
+
+def _title(stem: str) -> str:
+    path = NOTEBOOKS / f"{stem}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    return notebook.metadata.get("title", stem)
+
+
+def write_table(rows: "list[Row]") -> None:
+    """The table of notebooks in the README, with times and memory as measured."""
+    readme = ROOT / "README.md"
+    if not readme.exists():
+        return
+    text = readme.read_text(encoding="utf-8")
+    lines = ["| notebook | what it says | slides | runs in | peak memory |",
+             "| --- | --- | ---: | ---: | ---: |"]
+    lines += [f"| [{r.name}](notebooks/{r.name}.ipynb) | {_title(r.name)} | {r.slides} "
+              f"| {r.seconds:.0f} s | {r.memory / 2**20:.0f} MB |" for r in rows]
+    table = "\n".join([BEGIN, *lines, END])
+    new = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: table, text,
+                 flags=re.S)
+    if new != text:
+        write_text(readme, new)
+
+
+def write_figures() -> None:
+    """figures/README.md: every figure with title, description and notebook."""
+    lines = ["# Figures", "", "Written by the notebooks when they are built. Each "
+             "stands here as SVG for print and PNG for the screen.", ""]
+    for file in sorted(FIGURES.glob("*.json")):
+        entry = json.loads(file.read_text(encoding="utf-8"))
+        source = next((p.stem for p in sources() if p.stem[:2] == file.stem[:2]), "")
+        lines += [f"## {entry['title']}", "",
+                  f"![{entry['alt']}]({file.stem}.png)", "", entry["alt"], "",
+                  f"[SVG]({file.stem}.svg), from notebook {source}.", ""]
+    write_text(FIGURES / "README.md", "\n".join(lines))
+
+
+def write_index() -> None:
+    """build/index.html: one page that leads to every deck, page and edition."""
+    rows = ""
+    for path in sources():
+        if not (NOTEBOOKS / f"{path.stem}.ipynb").exists():
+            continue
+        title = html.escape(_title(path.stem))
+        links = " · ".join(
+            f'<a href="{folder.name}/{path.stem}.{kind}">{label}</a>'
+            for folder, kind, label in ((SLIDES, "html", "slides"),
+                                        (PAGES, "html", "page"),
+                                        (STUDENT, "ipynb", "student edition")))
+        rows += f"<li><b>{path.stem[:2]}</b> {title}<br>{links}</li>\n"
+    write_text(OUT / "index.html", (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>Llama 2 in miniature</title><style>body{font:18px/1.5 system-ui,"
+        "sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}"
+        "li{margin:.7em 0;list-style:none}a{color:#0b57a4}</style></head><body>"
+        f"<h1>Llama 2 in miniature</h1><ul>\n{rows}</ul></body></html>\n"))

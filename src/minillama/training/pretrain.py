@@ -23,6 +23,9 @@ from ..tokenizer import Tokenizer
 from .data import IGNORED, TokenStream
 from .optimisation import learning_rate, make_optimiser, next_token_loss, train_step
 
+# A terminal is redrawn every second; a log file would drown in that.
+PACE = 1.0 if sys.stderr.isatty() else 30.0
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -86,7 +89,7 @@ def pretrain(
     where = next(model.parameters()).device
     model.train()
     bar = tqdm(total=settings.steps, initial=len(log), desc=label, unit="step",
-               disable=not progress, mininterval=1.0)
+               disable=not progress, mininterval=PACE)
     try:
         for step in range(len(log), settings.steps):
             inputs, targets = train.batch(

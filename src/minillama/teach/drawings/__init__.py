@@ -1,0 +1,1 @@
+"""Drawings of the notebooks that would bury the lesson if they stood in a cell."""

@@ -71,12 +71,12 @@ def shown(html: str):
 LONG = "\n".join(f"line_{n} = {n}" for n in range(60))
 WIDE = "<table><tr>" + "<td>" + "</td><td>".join(["unbreakable" * 3] * 9) + "</td></tr>"
 FAULTS = {  # what is wrong: the cells of a slide, and what must be said about it
-    "too long": (slide(text("## Sixty lines"), code(LONG)), "leaves the screen"),
+    "too long": (slide(text("## Sixty lines"), code(LONG)), "leaves the slide"),
     "too long at the last fragment": (
         slide(text("## It grows"), code(LONG, slide_type="fragment")),
-        "leaves the screen"),
+        "leaves the slide"),
     "too wide": (slide(text("## Nine columns"), code("1", shown(WIDE + "</table>"))),
-                 "leaves the screen"),
+                 "leaves the slide"),
     "hidden by a scrolling box": (
         slide(text("## A box"), code("1", shown(
             '<div style="height:60px;overflow:auto">' + "word <br>" * 20 + "</div>"))),

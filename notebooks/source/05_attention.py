@@ -315,7 +315,7 @@ def without_cache(model: Llama, prompt: list[int], n_new: int) -> list[int]:
 
 
 # %% tags=["result", "timing"] slideshow={"slide_type": "subslide"}
-# a token that sees t keys: flops_per_token counts the mean of a text, hence 2t - 1
+# flops_per_token takes the mean over a text: t keys are the mean of 2t - 1
 once = [config.flops_per_token(2 * t - 1) for t in range(1, 201)]
 again = [t * config.flops_per_token(t) for t in range(1, 201)]
 ratios, start = [], [tokenizer.bos_id]
@@ -361,10 +361,10 @@ def look_inside(model: Llama, tokens: Tensor) -> Tensor:
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### One reads its neighbour, one itself, and one takes the mean
+# ### One reads its neighbour, the others a little of everything
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Rows are tokens that read, columns tokens that are read; the upper right is empty by the mask. Layers and heads count from zero.
+# Rows are tokens that read, columns tokens that are read; the upper right is empty by the mask. The head that reads itself most does so only a little: being the most is not being much. Layers and heads count from zero.
 #
 # An even head is no failure: the mean of all that came before says what kind of text this is. A beautiful pattern is not yet a function, which is the next question. Three minutes.
 
@@ -384,7 +384,7 @@ show(drawings.draw_patterns(
         [f"{name}: layer {a}, head {b}" for name, (a, b) in found.items()],
         [tokenizer.decode([token]).strip() for token in tokens]),
      "Three heat maps of attention in a question. The first is dark just below "
-     "the diagonal, the second on it, the third pale everywhere under it.",
+     "the diagonal; the second and the third are pale over the whole triangle.",
      name="05_patterns")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
@@ -423,7 +423,7 @@ stories = torch.cat([texts, texts], dim=1)
 scores = copying(model, torch.cat([nonsense, nonsense], dim=1))
 assert scores.max() < 0.05 and copying(model, stories).max() < 0.05
 show(drawings.draw_heads(scores, "Random tokens that come twice: an empty map",
-                         "weight behind\nthe first occurrence"),
+                         "weight"),
      "Heat map of four layers by eight heads. All thirty-two fields are nearly "
      "white, with numbers of one or two hundredths.", name="05_no_copying")
 
@@ -465,7 +465,7 @@ print(f"loss {loss.item():.2f} nats; by guessing {torch.tensor(32).log():.2f}")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Where will the copying heads be?
 #
-# The same meter, on sequences of 24 symbols, longer than any in the training.
+# The same meter, on fresh sequences of sixteen symbols.
 #
 # **Predict.** In layer 0, in layer 1, or in both?
 
@@ -475,11 +475,11 @@ print(f"loss {loss.item():.2f} nats; by guessing {torch.tensor(32).log():.2f}")
 # Four minutes. This is the deepest idea of the hour.
 
 # %% tags=["result", "remove-input", "talk"]
-twice = repeated(200, 24)
+twice = repeated(200, 16)
 scores = copying(copier, twice)
 assert scores[1].max() > 0.3 > scores[0].max()
 show(drawings.draw_heads(scores, "The copying heads sit in the second layer",
-                         "weight behind\nthe first occurrence"),
+                         "weight"),
      "Heat map of two layers by four heads. The row of layer 0 is pale, the row "
      "of layer 1 holds dark fields.", name="05_copying")
 
@@ -508,6 +508,7 @@ def loss_without(layer: int, head: int) -> float:
 losses = torch.tensor([[loss_without(layer, head) for head in range(4)]
                        for layer in range(2)])
 whole_loss = copying_loss(copier, twice).item()
+assert losses[0].max() > losses[1].max() > whole_loss
 show(drawings.draw_removal(losses, whole_loss),
      "Bars of the loss without each head: four of layer 0 and four of layer 1, "
      "and a dashed line for the whole model.", name="05_removal")
@@ -592,13 +593,15 @@ for n_kv in (8, 4, 2, 1):
 #
 # The empty slot takes a share of every softmax and adds nothing. Three minutes.
 
-# %% tags=["result"] slideshow={"slide_type": "subslide"}
+# %%
 inputs, targets = map(torch.stack, zip(*[
     stages.get("corpus").heldout.window(i, 128) for i in range(100)]))
 shifted = KVCache(config, batch=100, length=129)
 shifted.lengths += 1
 cases = {"right": (variant(), None), "no mask": (variant(masked=False), None),
          "no root": (variant(scale=1.0), None), "slot one": (model, shifted)}
+
+# %% tags=["result"] slideshow={"slide_type": "subslide"}
 with torch.inference_mode():
     whole, rows = model(inputs), []
     for name, (broken, cache) in cases.items():

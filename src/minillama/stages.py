@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from . import pasture
@@ -213,10 +214,11 @@ def _produce(stage: Stage) -> None:
         write_json(draft / "manifest.json", manifest)
         if problem(stage.name) is not None:  # another process may have been faster
             shutil.rmtree(place, ignore_errors=True)
+            draft.chmod(0o755)  # mkdtemp makes folders that only their owner may open
             os.replace(draft, place)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise UserError(f"cannot keep stage {stage.name} in {place.parent}: "
-                        f"{error.strerror or error}") from None
+                        f"{getattr(error, 'strerror', None) or error}") from None
     finally:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)

@@ -25,12 +25,15 @@ MEASURE = """(least) => {
   const found = [], slide = deck.getCurrentSlide();
   const say = text => found.push(text);
   const cell = el => (el.closest('[id^="cell-id="]') || {id: ''}).id.slice(8);
-  const edge = [innerWidth + 1, innerHeight + 1];
+  const page = document.querySelector('.slide-number').getBoundingClientRect();
+  const edge = [innerWidth + 1, page.top + 2], worst = {};
+  // the page number stands in the lowest row, so nothing else may
   const seen = (rect, what, el) => {
     if (rect.width < 1 || rect.height < 1) return;
     const over = Math.max(-rect.left, -rect.top, rect.right - edge[0],
                           rect.bottom - edge[1]);
-    if (over > 1) say(`${what} leaves the screen by ${Math.round(over)} px: ` + cell(el));
+    const key = `${what}|${cell(el)}`;
+    if (over > 1) worst[key] = Math.max(worst[key] || 0, Math.round(over));
   };
   const walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
   let smallest = 1000, where = '';
@@ -56,6 +59,8 @@ MEASURE = """(least) => {
     if (alt.split(/\\s+/).length < 3 || alt.startsWith('No description'))
       say('a picture has no alternative text: ' + cell(img));
   }
+  for (const [key, over] of Object.entries(worst))
+    say(`${key.split('|')[0]} leaves the slide by ${over} px: ${key.split('|')[1]}`);
   for (const el of slide.querySelectorAll('.katex-error'))
     say('a formula is wrong: ' + cell(el));
   const notes = slide.querySelector('aside.notes');

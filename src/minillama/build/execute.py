@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
@@ -72,7 +73,8 @@ def execute(notebook: NotebookNode, name: str, run_live: bool = False,
     started = time.monotonic()
     watcher.start()
     try:
-        client.execute(env=environment(figures))
+        # what the kernel says outside of cells concerns nobody
+        client.execute(env=environment(figures), stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         cell = _failing(notebook)
         where = f"cell {cell.id}" if cell else "a cell"

@@ -32,12 +32,29 @@ def resolve(path: str) -> Callable:
 
 
 def source_of(path: str) -> str:
-    """Its source, without the docstring (the box says the same) and unindented."""
+    """Its source, unindented, without the docstring, since the box says the same, and
+    without refusals of bad input, which are no steps."""
     function = resolve(path)
     text = textwrap.dedent(inspect.getsource(function))
     if function.__doc__:
         text = re.sub(r'\n[ \t]*"""[\s\S]*?"""[ \t]*(?=\n)', "", text, count=1)
-    return text.rstrip()
+    return _without_refusals(text).rstrip()
+
+
+def _without_refusals(source: str) -> str:
+    """The source without every ``if`` that does nothing but raise."""
+    kept, skip_deeper_than = [], None
+    lines = source.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""]):
+        depth = len(line) - len(line.lstrip())
+        if skip_deeper_than is not None and line.strip() and depth <= skip_deeper_than:
+            skip_deeper_than = None
+        if skip_deeper_than is None and re.match(r"\s*if .*:$", line) and (
+                following.strip().startswith("raise ")):
+            skip_deeper_than = depth
+        if skip_deeper_than is None:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def step_numbers(source: str) -> set[int]:
@@ -79,7 +96,7 @@ def algorithm(name: str, source: bool = True) -> None:
         texts = "\n\n".join(source_of(path) for path in chosen.objects)
         where = chosen.objects[0].split(":")[0].replace(".", "/")
         cells.append((f"src/{where}.py", code_html(texts)))
-    display(HTML(columns_html(cells, "algorithm")))
+    display(HTML(columns_html(cells, "algorithm", (2, 3))))
 
 
 def formal_llama2(names: tuple[str, ...] = LLAMA_2) -> None:

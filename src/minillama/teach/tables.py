@@ -31,12 +31,16 @@ def code_html(source: str) -> str:
             f"{highlight(source, PythonLexer(), formatter)}</pre>")
 
 
-def columns_html(cells: Sequence[tuple[str, str]], name: str = "pair") -> str:
-    """HTML blocks side by side, each under its heading (a text, escaped)."""
+def columns_html(cells: Sequence[tuple[str, str]], name: str = "pair",
+                 widths: Sequence[int] = (1, 1)) -> str:
+    """HTML blocks side by side, each under its heading (a text, escaped).
+
+    ``widths`` are shares of the row.
+    """
     parts = "".join(
-        f'<div style="flex:1 1 0;min-width:0"><div style="font-weight:600;'
+        f'<div style="flex:{width} 1 0;min-width:0"><div style="font-weight:600;'
         f'padding:.2em 0">{html.escape(title)}</div>{content}</div>'
-        for title, content in cells)
+        for (title, content), width in zip(cells, widths))
     return (f'<div class="{name}" style="display:flex;gap:1em;align-items:flex-start">'
             f"{parts}</div>")
 

@@ -1,5 +1,6 @@
 (() => {
   const W = 1280, H = 720, FLOOR = 0.8;                 // a slide is never shrunk below FLOOR: then it must be split
+  const ROOM = 694;                                     // height above the page number
   const tex = (el, output) => renderMathInElement(el, {throwOnError: false, output, ignoredClasses: output === 'mathml' ? [] : ['notes'],
     delimiters: [{left: '$$', right: '$$', display: true}, {left: '\\[', right: '\\]', display: true},
       ...['align', 'align*', 'equation', 'equation*', 'gather', 'aligned'].map(e => ({left: `\\begin{${e}}`, right: `\\end{${e}}`, display: true})),
@@ -39,8 +40,8 @@
       if (have && need > have) t.style.zoom = Math.max(FLOOR, have / need);
     }
     let z = 1;
-    for (let i = 0; i < 5 && sec.scrollHeight > H && z > FLOOR; i++) {
-      z = Math.max(FLOOR, z * Math.max(.8, H / sec.scrollHeight));
+    for (let i = 0; i < 5 && sec.scrollHeight > ROOM && z > FLOOR; i++) {
+      z = Math.max(FLOOR, z * Math.max(.8, ROOM / sec.scrollHeight));
       kids.forEach(k => { k.style.zoom = z; });
     }
     sec.dataset.fit = z.toFixed(2);

@@ -1,53 +1,18 @@
 """The graph of stages: made once, read again, and never stale, half made or damaged."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import torch
+from stage_fixtures import count, small, toy  # noqa: F401
 
-from minillama import dependencies, pasture, stages
+from minillama import pasture, stages
 from minillama.errors import UserError
 from minillama.tokenizer import Tokenizer
-from minillama.training.pretrain import Settings
-
-TINY = Settings(steps=2, batch=2, length=16, peak=1e-3, warmup=1, evaluate_every=1)
-
-# What is known to be wrong; a mark that no longer holds fails, and is then removed.
-KNOWN = pytest.mark.xfail(strict=True, reason="a stage outlives a change of what makes it")
-
-
-@pytest.fixture
-def small(tmp_path, monkeypatch):
-    """All stages, with little text and two steps, in a folder of their own."""
-    monkeypatch.setenv("MINILLAMA_ARTIFACTS", str(tmp_path / "artifacts"))
-    monkeypatch.setitem(stages.TOKENIZER, "documents", 300)
-    for name, n in (("train", 30), ("heldout", 10)):
-        monkeypatch.setitem(stages.CORPUS, name, n)
-    monkeypatch.setattr(stages, "BASE", TINY)
-    base = replace(stages.STAGES["base"], config={**asdict(TINY), "prompts": ()})
-    monkeypatch.setitem(stages.STAGES, "base", base)
-    return tmp_path / "artifacts"
-
-
-@pytest.fixture
-def count(monkeypatch):
-    """How often each stage is made."""
-    made = []
-
-    def counting(stage):
-        def make(folder):
-            made.append(stage.name)
-            stage.make(folder)
-        return make
-
-    for name, stage in list(stages.STAGES.items()):
-        monkeypatch.setitem(stages.STAGES, name, replace(stage, make=counting(stage)))
-    return made
 
 
 def test_what_is_missing_is_made_once_with_what_it_needs(small, count, capsys):
@@ -79,27 +44,6 @@ def test_the_corpus_is_the_encoded_pasture(small):
 
 
 # The machinery, with a stage that takes no time -----------------------------------
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch, count):
-    """Two stages: "egg", and "owl", which needs it. Returns what was made."""
-    monkeypatch.setenv("MINILLAMA_ARTIFACTS", str(tmp_path / "artifacts"))
-
-    def make(name):
-        def write(folder):
-            count.append(name)
-            (folder / "sub").mkdir()
-            (folder / "sub" / "text").write_text(name * 9, encoding="utf-8")
-            (folder / "numbers").write_bytes(bytes(range(50)))
-        return write
-
-    for name, needs in (("egg", ()), ("owl", ("egg",))):
-        stage = stages.Stage(
-            name, needs, {"size": 1}, make(name),
-            lambda folder: (folder / "sub" / "text").read_text(encoding="utf-8"),
-            "minillama.errors", 1)
-        monkeypatch.setitem(stages.STAGES, name, stage)
-    return count
 
 
 def damage(place, how):
@@ -263,124 +207,3 @@ def test_others_may_read_a_result(toy):
 def test_an_unknown_stage_is_refused():
     with pytest.raises(UserError, match="no stage 'bse': one of tokenizer, corpus"):
         stages.get("bse")
-
-
-# Keys ----------------------------------------------------------------------------
-
-def test_a_key_changes_with_the_configuration_of_all_it_needs(toy, monkeypatch):
-    def keys():
-        return {name: stages.key(name) for name in ("egg", "owl")}
-
-    before = keys()
-    assert keys() == before and before["egg"] != before["owl"]
-    for name, changed in (("owl", {"owl"}), ("egg", {"egg", "owl"})):
-        stage = stages.STAGES[name]
-        with monkeypatch.context() as patch:
-            patch.setitem(stages.STAGES, name, replace(stage, config={"size": 2}))
-            assert {n for n in before if keys()[n] != before[n]} == changed
-    assert stages.get("owl") and toy == ["egg", "owl"]
-    monkeypatch.setitem(stages.STAGES, "egg",
-                        replace(stages.STAGES["egg"], config={"size": 2}))
-    assert stages.problem("owl") == "missing" == stages.problem("egg")
-
-
-def test_a_key_is_the_same_in_every_process():
-    code = "from minillama import stages; print([stages.key(n) for n in stages.names()])"
-    here = str([stages.key(name) for name in stages.names()])
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          env=environment)
-    assert done.stdout.strip() == here
-
-
-def test_stages_come_after_what_they_need():
-    names = stages.names()
-    for name in names:
-        assert all(names.index(need) < names.index(name)
-                   for need in stages.STAGES[name].needs)
-        json.dumps(stages.STAGES[name].config)
-
-
-SOURCES = {
-    "__init__.py": "", "a.py": "from . import b\nfrom .deep.c import f\nX = 1\n",
-    "b.py": "import os\nimport toy.d\n", "d.py": "from .a import X\n",
-    "deep/__init__.py": "from ..e import E\n", "deep/c.py": "def f():\n    return 1\n",
-    "deep/g.py": "", "e.py": "E = 1\n", "alone.py": "def late():\n    from .e import E\n",
-}
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A toy package in place of ours, whose digests are computed afresh each time."""
-    for name, text in SOURCES.items():
-        file = tmp_path / "toy" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(dependencies, "PACKAGE", tmp_path / "toy")
-    caches = (dependencies._tree, dependencies.closure, dependencies.code_digest)
-
-    def digest(module):
-        for cached in caches:
-            cached.cache_clear()
-        return dependencies.code_digest(module)
-
-    yield tmp_path / "toy", digest
-    for cached in caches:
-        cached.cache_clear()
-
-
-def test_the_closure_follows_every_kind_of_import(package):
-    package[1]("toy.a")
-    found = dependencies.closure("toy.a") - {"toy", "toy.deep"}
-    assert found == {"toy.a", "toy.b", "toy.d", "toy.deep.c"} or found == {
-        "toy.a", "toy.b", "toy.d", "toy.deep.c", "toy.e"}
-    assert {"toy.alone", "toy.e"} <= dependencies.closure("toy.alone")
-    assert "toy.deep.g" not in found
-
-
-@pytest.mark.parametrize("file, text, changes", [
-    ("a.py", SOURCES["a.py"] + "# a remark\n\n", False),
-    ("a.py", '"""What it is."""\n' + SOURCES["a.py"], False),
-    ("deep/c.py", 'def f():\n    """Say one."""\n    return 1  # one\n', False),
-    ("deep/g.py", "X = 2\n", False),
-    ("alone.py", "X = 2\n", False),
-    ("a.py", SOURCES["a.py"].replace("X = 1", "X = 2"), True),
-    ("d.py", SOURCES["d.py"] + "Y = 1\n", True),
-    ("deep/c.py", "def f():\n    return 2\n", True),
-    ("deep/c.py", "def f():\n    return '1'\n", True),
-])
-def test_code_counts_and_explanations_do_not(package, file, text, changes):
-    folder, digest = package
-    before = digest("toy.a")
-    assert digest("toy.a") == before
-    (folder / file).write_text(text, encoding="utf-8")
-    assert (digest("toy.a") != before) == changes
-
-
-def executed(call):
-    """Modules of ours of which a function runs during a call."""
-    names = set()
-    sys.setprofile(lambda frame, event, _: event == "call" and names.add(
-        frame.f_globals.get("__name__", "")))
-    try:
-        call()
-    finally:
-        sys.setprofile(None)
-    return {name for name in names if name.startswith("minillama")}
-
-
-@KNOWN
-@pytest.mark.parametrize("name", ["tokenizer", "corpus", "base"])
-def test_all_code_that_makes_a_stage_counts_in_its_key(small, tmp_path, name):
-    """What runs is watched, and compared with what the key is made of."""
-    stage = stages.STAGES[name]
-    for need in stage.needs:
-        stages.get(need)
-    pasture.texts(1)
-    draft = tmp_path / "draft"
-    draft.mkdir()
-    ran = executed(lambda: stage.make(draft))
-    modules = (stage.module,) if isinstance(stage.module, str) else stage.module
-    counted = set().union(*map(dependencies.closure, modules))
-    reading = {"minillama.stages", "minillama.dependencies"}  # opens what is needed
-    assert ran - counted - reading == set()

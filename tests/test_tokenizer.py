@@ -33,7 +33,8 @@ ATOMS = (
     ["\u2581", "\u2581\u2581", "\u2047", " \u2047 ", "\ufffd", "\u2585"],
     ["<s>", "</s>", "<unk>", "<0x0A>", "<0xFF>", "<pad>", "[INST]"],
     ["the", " the", "The owl", " goose and", "Question: ", "plums.", "aaaa", "Clara"],
-    ["\u041f\u0440\u0438", "\u03a9\u03c9", "\u05e9\u05dc", "\u0639\u0631", "\u0928\u0940"],
+    ["\u041f\u0440\u0438", "\u03a9\u03c9", "\u05e9\u05dc", "\u0639\u0631",
+     "\u0928\u0940"],
     [chr(0x10ffff), chr(0xe000), chr(0xd7ff), chr(0xffff), "\x00"],
 )
 

@@ -180,7 +180,8 @@ def test_any_bytes_never_raise_anything_else(tmp_path_factory, body):
 
 def field(number, wire, body):
     """A field of a protocol buffer, written by hand; all lengths here are short."""
-    return bytes([number << 3 | wire]) + (bytes([len(body)]) if wire == 2 else b"") + body
+    size = bytes([len(body)]) if wire == 2 else b""
+    return bytes([number << 3 | wire]) + size + body
 
 
 SCORE = field(2, 5, struct.pack("<f", 0))

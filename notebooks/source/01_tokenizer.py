@@ -3,12 +3,12 @@
 #
 # A model reads numbers, so text must become a sequence of numbers from a fixed list. Byte-pair encoding learns that list from the text itself: join what stands together most often, and repeat.
 #
-# **Paper**: section 2.2. **Minutes**: 60. **On the map**: *tokenizer*, norm, position, feed-forward, attention, model, pretraining.
+# **Paper**: section 2.2. **Minutes**: 75. **On the map**: *tokenizer*, norm, position, feed-forward, attention, model, pretraining.
 #
-# Afterwards you can train a tokenizer, encode by the rules of Llama 2, prove both right, and name four bugs that leave the text readable.
+# Afterwards you can train a tokenizer, encode by the rules of Llama 2, prove both right, and name the bugs that leave the text readable.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask: what does a language model read, letters or words? Expect both answers, about half and half. Neither, and this hour says why.
+# Ask: what does a language model read, letters or words? Expect both answers, about half and half. Neither, and this lesson says why.
 #
 # Two minutes.
 
@@ -86,9 +86,9 @@ table(rows, columns, "What a list from a thousand documents knows")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The models before: words, then letters, then pieces
 #
-# Word vectors of 2013 had a row for each word and none for the rest. Character models of 2016 had no unknown and very long texts.
+# Word vectors of 2013 had a row for each word and none for the rest. Models of characters had no unknown and very long texts.
 #
-# In that year Sennrich and others took a **compression** scheme of 1994, byte-pair encoding, and kept frequent words whole and rare ones in parts. BERT's WordPiece is a relative. GPT-2 runs it on bytes, Llama on characters with bytes to fall back on.
+# In 2016 Sennrich and others took a **compression** scheme of 1994, byte-pair encoding, and kept frequent words whole and rare ones in parts. BERT's WordPiece is a relative. GPT-2 runs it on bytes, Llama on characters with bytes to fall back on.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask for a word that should be one piece and one that should not. Good: "the" and "hedgehogs".
@@ -148,21 +148,21 @@ algorithm("tokenizer_train")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Build it: every symbol in brackets of its own
 #
-# Spaces become visible, and every line gets one in front. Then each character stands in brackets, so that `‹t›‹h›` are two symbols and `‹th›` is one. Joining a pair is now a plain replacement of text.
+# Spaces become visible, and every line gets one in front. Then each character stands in brackets, so that `[t][h]` are two symbols and `[th]` is one. Joining a pair is now a plain replacement of text.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask why the brackets are needed at all. Without them, replacing "t h" by "th" would also hit the end of "at" followed by "h".
+# Ask why the brackets are needed at all. Without them nobody could tell the symbol th from t and h side by side. A text that holds brackets itself would need other signs; the Pasture has none.
 #
 # Sennrich published a version with regular expressions; two brackets do the same. Two minutes.
 
 # %%
 def in_brackets(text: str) -> str:
     lines = [SPACE + line.replace(" ", SPACE) for line in text.split("\n")]
-    return "".join(f"‹{character}›" for character in "\n".join(lines))
+    return "".join(f"[{character}]" for character in "\n".join(lines))
 
 
 print(in_brackets("the owl"))
-print(in_brackets("the owl").replace("‹t›‹h›", "‹th›"))
+print(in_brackets("the owl").replace("[t][h]", "[th]"))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Count all neighbours, take the best
@@ -176,7 +176,7 @@ print(in_brackets("the owl").replace("‹t›‹h›", "‹th›"))
 
 # %%
 def best_pair(text: str) -> tuple[str, str]:
-    symbols = text[1:-1].split("›‹")
+    symbols = text[1:-1].split("][")
     count = Counter(zip(symbols, symbols[1:]))
     allowed = [pair for pair in count
                if "\n" not in pair and may_be_piece("".join(pair))]
@@ -186,7 +186,7 @@ def best_pair(text: str) -> tuple[str, str]:
 print(best_pair(in_brackets("the owl saw the other owls")))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Twelve lines, and the same merges as the package
+# ### A dozen lines, and the same merges as the package
 #
 # The whole loop counts everything anew at each step. It is slow and hard to get wrong, which is what one wants of a witness: the package, with its corrected counts and its heap, must join the same pairs in the same order.
 
@@ -200,7 +200,7 @@ few, mine, theirs = texts[:150], [], []
 line = in_brackets("\n".join(few))
 for _ in range(120):
     left, right = best_pair(line)
-    line = line.replace(f"‹{left}›‹{right}›", f"‹{left}{right}›")
+    line = line.replace(f"[{left}][{right}]", f"[{left}{right}]")
     mine.append((left, right))
 Tokenizer.train(few, 512, on_merge=lambda pair, count: theirs.append(pair))
 assert mine == theirs[:120]
@@ -297,10 +297,10 @@ algorithm("tokenizer_encode", source=False)
 
 # %%
 def replay(text: str) -> list[str]:
-    line = "".join(f"‹{c}›" for c in SPACE + text.replace(" ", SPACE))
+    line = "".join(f"[{c}]" for c in SPACE + text.replace(" ", SPACE))
     for (left, right), _ in learnt:
-        line = line.replace(f"‹{left}›‹{right}›", f"‹{left}{right}›")
-    return line[1:-1].split("›‹")
+        line = line.replace(f"[{left}][{right}]", f"[{left}{right}]")
+    return line[1:-1].split("][")
 
 
 assert all(replay(t) == tokenizer.encode_pieces(t) for t in unseen)
@@ -339,17 +339,14 @@ for text in unseen:  # cut at a single space: nothing changes
 # This is a real issue of fairness: prices are per token. Three minutes.
 
 # %% tags=["result"]
-sentences = {
-    "Pasture": "The owl lives in the barn.", "emoji": "🦉",
-    "German": "Die Eule wohnt in der Scheune.",
-    "Greek": "Η κουκουβάγια ζει στον αχυρώνα.", "Japanese": "納屋に住むフクロウ",
-}
+sentences = ("The owl lives in the barn.", "Die Eule wohnt in der Scheune.",
+             "Η κουκουβάγια ζει στον αχυρώνα.", "🦉")
 rows = []
-for name, text in sentences.items():
+for text in sentences:
     ids = tokenizer.encode(text)
     assert tokenizer.decode(ids) == text
-    rows.append([name, text, len(text), len(ids), len(ids) / len(text)])
-columns = ["", "text", "characters", "tokens", "tokens per character"]
+    rows.append([text, len(text), len(ids), len(ids) / len(text)])
+columns = ["text", "characters", "tokens", "tokens per character"]
 table(rows, columns, "Never unknown, not always cheap", number_format=".1f")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -367,8 +364,8 @@ table(rows, columns, "Never unknown, not always cheap", number_format=".1f")
 # %%
 def hostile(rng: random.Random) -> str:
     low, high = rng.randrange(1, 0xD800), rng.randrange(0xE000, 0x110000)
-    awkward = [*" ▁\n\t09é🦉中\u0301\0", "▁the", " owl", "</s>", "<0x41>"]
-    return "".join(rng.choices(awkward + [chr(low), chr(high)], k=rng.randrange(20)))
+    odd = [chr(low), chr(high), *" ▁\n\t09é🦉中\u0301\0", " the owl", "</s>", "<0x41>"]
+    return "".join(rng.choices(odd, k=rng.randrange(20)))
 
 
 rng = random.Random(1)
@@ -450,7 +447,7 @@ show(
 # The tiny model with each of these lists: a larger one means fewer tokens, and two larger tables, one to read and one to write. The series takes 512, where the tables are still a small part of the model.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The last column divides the work of a token by the characters it brings. It still falls at two thousand pieces; the parameters are what forbids it.
+# The last column divides the work of a token by the characters it brings. It has a smallest value: beyond it the larger output table costs more than the shorter texts save. The parameters forbid a large list earlier.
 #
 # Ask what a model of a hundred times the size would choose. Two minutes.
 
@@ -463,6 +460,7 @@ for size, farm_characters in zip(sizes, farm):
     rows.append([size, farm_characters, f"{tables:.0%}", work])
 columns = ["pieces", "characters per token", "tables of all parameters",
            "million operations per character"]
+assert min(row[3] for row in rows) not in (rows[0][3], rows[-1][3])
 table(rows, columns, "The price of a vocabulary, tiny model", ".2f", [1])
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
@@ -475,7 +473,7 @@ table(rows, columns, "The price of a vocabulary, tiny model", ".2f", [1])
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "it is the same thing". The pieces differ for about one word in fourteen, and the wrong way is even a little shorter.
 #
-# That is the trap: shorter, lossless, and wrong for this model. Three minutes.
+# Let them argue before turning the page. Two minutes.
 
 # %%
 class LongestFirst(Tokenizer):
@@ -490,10 +488,21 @@ class LongestFirst(Tokenizer):
 
 longest = LongestFirst(tokenizer.vocabulary)
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# ### The owl is cut in another way, and nobody sees it
+#
+# Every text still comes back whole, and the wrong encoder even needs fewer tokens. Short and lossless is what people test for.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Read the three words aloud, piece by piece. The model has met one of the two spellings thousands of times and the other never.
+#
+# Two minutes.
+
 # %% tags=["result"]
 words = [word for text in unseen for word in text.split()]
 other = [w for w in words if longest.encode(w) != tokenizer.encode(w)]
 assert all(longest.decode(longest.encode(text)) == text for text in unseen)
+assert 1 / 16 < len(other) / len(words) < 1 / 13
 lengths = [sum(len(e.encode(t)) for t in unseen) for e in (longest, tokenizer)]
 print(f"{len(other) / len(words):.1%} of words differ, {lengths} tokens")
 for word in ("owl", "fond", "donkey"):
@@ -569,14 +578,14 @@ def surprise(encode) -> float:
     return nats / sum(map(len, short))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Readable, lossless, and twice as surprising
+# ### Readable, and far more surprising to the model
 #
 # The loss says that something is wrong, and not what. What points at the bug is the equality from before: the same ids as SentencePiece, on texts that were chosen to hurt.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A loss that is higher than expected is the usual way in which these bugs are met, months later and without an address.
 #
-# Ask which test would have caught each of the four. The hostile strings catch them all. Two minutes.
+# Ask which test would have caught each of the three. The hostile strings catch them all. Two minutes.
 
 # %% tags=["result"]
 bare = dataclasses.replace(tokenizer.vocabulary, add_dummy_prefix=False)
@@ -657,7 +666,7 @@ for name in ("tiny", "llama-2-7b", "llama-2-70b"):
     work = both[1].flops_per_token(4096) / both[0].flops_per_token(4096) - 1
     shown = [f"{share:.1%}" for share in (*shares, work)]
     rows.append([name, config.vocab_size, *shown])
-columns = ["model", "pieces", "tables", f"with {larger:,}", "more work a token"]
+columns = ["model", "pieces", "tables", f"with {larger:,}", "more work"]
 table(rows, columns, "Two tables as a share of all parameters")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
@@ -675,10 +684,10 @@ table(rows, columns, "Two tables as a share of all parameters")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What changed since: four times the list, and bytes first
 #
-# Llama 3 moved to {{context:models.llama3-8b.vocab}} pieces, learnt on bytes in the manner of GPT-2 and read by the tiktoken library. There is no dummy prefix any more, and numbers are cut into groups of up to three digits. PaLM had gone further still with {{context:models.palm-540b.vocab}} pieces, for many languages.
+# Llama 3 moved to {{context:followups.llama3.vocab}} pieces, learnt on bytes in the manner of GPT-2 and read by the tiktoken library. There is no dummy prefix any more, and numbers are cut into groups of up to three digits. Mistral 7B kept a list of {{context:models.mistral-7b.vocab}}; Falcon had {{context:models.falcon-7b.vocab}}, and BLOOM, for 46 languages, {{context:models.bloom-176b.vocab}}.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask which of today's four bugs are gone with Llama 3. The missing prefix is; the longest piece, the seams and single bytes are still there.
+# Ask which of today's bugs are gone with Llama 3. The missing prefix is; the longest piece, the seams and single bytes are still there.
 #
 # Two minutes.
 
@@ -807,7 +816,7 @@ checks.check_from_ids(from_ids)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What to take home
 #
-# Pieces are learnt by joining frequent neighbours, and encoding repeats the joins in the order of learning. Rules decide what may join, bytes catch the rest. Four slips leave every text readable: the longest piece, no space in front, parts joined by ids, tokens shown one by one. Equality with a reference on hostile texts finds them.
+# Pieces are learnt by joining frequent neighbours, and encoding repeats the joins in the order of learning. Rules decide what may join, bytes catch the rest. Slips leave a text readable: the longest piece, no space in front, parts joined by their ids. Equality with a reference on hostile texts finds them.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for one text they would use to test somebody else's tokenizer. Good answers: two spaces, an emoji, a newline, the empty text.

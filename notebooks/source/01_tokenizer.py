@@ -329,7 +329,7 @@ for text in unseen:  # cut at a single space: nothing changes
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
 # ## Nothing is unknown: what has no piece is spelt in bytes
 #
-# UTF-8 writes any character with one to four bytes, and all 256 bytes are in the list. So no text is ever lost.
+# UTF-8 writes any character with one to four bytes, and all 256 bytes are in the list. So no character is ever unknown.
 #
 # **Predict.** How many tokens does the owl emoji cost? And does Greek cost more or less per character than English?
 
@@ -364,7 +364,8 @@ table(rows, columns, "Never unknown, not always cheap", number_format=".1f")
 # %%
 def hostile(rng: random.Random) -> str:
     low, high = rng.randrange(1, 0xD800), rng.randrange(0xE000, 0x110000)
-    odd = [chr(low), chr(high), *" ▁\n\t09é🦉中\u0301\0", " the owl", "</s>", "<0x41>"]
+    odd = [*" ▁\n\t09é🦉中\u0301\0", " the owl", "</s>", "<0x41>"]
+    odd += [chr(low), chr(high)]
     return "".join(rng.choices(odd, k=rng.randrange(20)))
 
 

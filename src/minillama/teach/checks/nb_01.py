@@ -42,7 +42,7 @@ def check_count_pairs(
                 Counter(zip(line, line[1:]))),
         }, f"count_pairs({words})")
         expect(given == words, "words itself was changed: the caller still needs it")
-    passed("pairs count as often as their words occur, and twice where they stand twice")
+    passed("pairs count as often as their words, and twice where they stand twice")
 
 
 def _joined(symbols: list[str], pair: Pair, most: int = 10**6) -> list[str]:
@@ -156,11 +156,11 @@ def check_to_ids(
         diagnose(answer, spelt(lambda p: [first + b for b in p.encode()]), {
             "unknown characters became one id, 0: spell them in bytes": spelt(
                 lambda p: [0]),
-            "you used the number of the character: UTF-8 spells it in two to four bytes":
+            "you used the number of the character: UTF-8 spells it in several bytes":
                 spelt(lambda p: [first + ord(p)]),
             "those are bare bytes: the byte 0 has the id first_byte": spelt(
                 lambda p: list(p.encode())),
-            "unknown characters were left out, so the text is lost": spelt(lambda p: []),
+            "unknown characters were left out, so text is lost": spelt(lambda p: []),
             "known pieces were spelt in bytes as well: only unknown ones are": spelt(
                 lambda p: [first + b for b in p.encode()], always=True),
             "the bytes stand in reverse order": spelt(
@@ -189,7 +189,7 @@ def check_from_ids(
             return whole.replace(SPACE, " ")[1:]
 
         diagnose(answer, text, {
-            "bytes were decoded one at a time: collect a run, then decode it": byte_wise(
+            "bytes were decoded one at a time: collect a run first": byte_wise(
                 lambda b: bytes([b]).decode(errors="replace")),
             "a byte is no character: decode the run as UTF-8": byte_wise(chr),
             "the first space is still there: it was put in front by the encoder":

@@ -193,7 +193,7 @@ FULL = OSError(28, "No space left on device")
 
 @pytest.mark.parametrize("what, error, after", [
     ("save_file", FULL, 1), ("save_file", FULL, 3), ("_write_json", FULL, 2),
-    ("save_file", KeyboardInterrupt(), 2)])
+    ("save_file", KeyboardInterrupt(), 2), ("replace", FULL, 1)])
 @pytest.mark.parametrize("present", [False, True])
 def test_a_failed_save_changes_nothing(what, error, after, present, monkeypatch,
                                        tmp_path):
@@ -206,12 +206,13 @@ def test_a_failed_save_changes_nothing(what, error, after, present, monkeypatch,
     assert [p.name for p in tmp_path.iterdir()] == (["m"] if present else [])
 
 
-def test_a_save_that_fails_at_the_last_moment_brings_the_old_back(monkeypatch,
+@pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()], ids=["full", "ctrl_c"])
+def test_a_save_that_fails_at_the_last_moment_brings_the_old_back(error, monkeypatch,
                                                                   tmp_path):
     """Between moving the old folder away and the new one in."""
     save_pretrained(loud(SMALL), None, tmp_path / "m")
     before = content(tmp_path / "m")
-    save_and_break(monkeypatch, tmp_path / "m", "replace", FULL, after=2)
+    save_and_break(monkeypatch, tmp_path / "m", "replace", error, after=2)
     assert content(tmp_path / "m") == before
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
@@ -255,6 +256,14 @@ def test_an_empty_folder_may_be_filled_and_a_file_may_not(tmp_path):
             save_pretrained(loud(SMALL), None, folder, overwrite=True)
         one_line(caught.value, str(tmp_path / "file"))
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+
+def test_others_may_read_what_is_saved(tmp_path):
+    """A draft is private; what stands in its place in the end is not."""
+    save_pretrained(loud(SMALL), None, tmp_path / "m")
+    assert (tmp_path / "m").stat().st_mode & 0o555 == 0o555
+    for file in (tmp_path / "m").iterdir():
+        assert file.stat().st_mode & 0o444 == 0o444, file.name
 
 
 def test_a_saved_shape_is_what_transformers_understands(tmp_path):

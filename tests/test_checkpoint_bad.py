@@ -106,8 +106,9 @@ def test_damaged_json(folder, text):
 
 @pytest.mark.parametrize("key", ["vocab_size", "hidden_size", "num_hidden_layers",
                                  "num_attention_heads", "intermediate_size"])
-def test_missing_numbers_are_named(folder, key):
-    change_config(folder, without=key)
+@pytest.mark.parametrize("absent", [True, False], ids=["absent", "null"])
+def test_missing_numbers_are_named(folder, key, absent):
+    change_config(folder, **({"without": key} if absent else {key: None}))
     refused(folder, f"lacks {key}")
 
 
@@ -124,11 +125,16 @@ def test_missing_numbers_are_named(folder, key):
     ({"num_attention_heads": 0}, ["n_heads"]),
     ({"vocab_size": 96}, ["(97, 24)", "(96, 24)"]),
     ({"vocab_size": "97"}, ["vocab_size"]), ({"vocab_size": 97.0}, ["vocab_size"]),
+    ({"vocab_size": 10**30}, ["too large"]),
+    ({"intermediate_size": 2**62}, ["too large"]),
     ({"num_hidden_layers": 10**9}, ["too few", "10"]),
     ({"num_hidden_layers": 3}, ["lacks 9 tensors", "model.layers.2."]),
     ({"num_hidden_layers": 1}, ["unknown", "model.layers.1."]),
     ({"max_position_embeddings": 2**40}, ["max_position_embeddings"]),
     ({"rms_norm_eps": -1.0}, ["norm_eps"]),
+    ({"rms_norm_eps": "tiny"}, ["norm_eps must be a number"]),
+    ({"rms_norm_eps": 10**400}, ["norm_eps"]),
+    ({"tie_word_embeddings": "false"}, ["tie_embeddings"]),
 ])
 def test_configurations_of_other_models(folder, changes, fragments):
     change_config(folder, **changes)
@@ -146,8 +152,15 @@ PLAIN = {"rope_type": "default", "rope_theta": 1e4}
     ({"rope_parameters": None, "rope_scaling": {"type": "dynamic", "factor": 2.0}},
      "'dynamic'"),
     ({"rope_parameters": LLAMA3}, "'llama3'"),
+    # transformers follows rope_scaling here: to ignore it is a silent mistake
+    ({"rope_parameters": PLAIN, "rope_scaling": LINEAR}, "'linear'"),
+    ({"rope_parameters": PLAIN, "rope_scaling": {"type": "linear", "factor": 2.0}},
+     "'linear'"),
     ({"rope_parameters": "linear"}, "not an object"),
     ({"rope_parameters": {"rope_type": None}}, "None"),
+    ({"rope_parameters": PLAIN | {"rope_theta": None}}, "rope_theta must be a number"),
+    ({"rope_parameters": PLAIN | {"rope_theta": 10**400}}, "rope_theta"),
+    ({"rope_parameters": PLAIN | {"rope_theta": float("inf")}}, "rope_theta"),
     ({"rope_parameters": PLAIN | {"rope_theta": -1}}, "rope_theta"),
 ])
 def test_positions_that_this_model_does_not_know(folder, changes, fragment):

@@ -111,6 +111,11 @@ def test_defaults_follow_from_the_other_numbers():
     ({"n_kv_heads": 3}, "divide n_heads"), ({"n_kv_heads": 8}, "divide n_heads"),
     ({"norm_eps": 0.0}, "norm_eps"), ({"norm_eps": float("nan")}, "norm_eps"),
     ({"rope_theta": -1.0}, "rope_theta"),
+    ({"norm_eps": "1e-5"}, "norm_eps"), ({"norm_eps": float("inf")}, "norm_eps"),
+    ({"rope_theta": None}, "rope_theta"), ({"rope_theta": True}, "rope_theta"),
+    ({"rope_theta": float("inf")}, "rope_theta"),
+    ({"rope_theta": 10**400}, "rope_theta"),
+    ({"tie_embeddings": "false"}, "tie_embeddings"),
 ])
 def test_impossible_shapes_are_refused(changes, fragment):
     good = {"vocab_size": 16, "dim": 64, "n_layers": 1, "n_heads": 4}

@@ -180,10 +180,12 @@ def test_half_precision_generates():
     ([], {}, ["at least one token"]),
     ([[1], []], {}, ["at least one token"]),
     ([[1], [2, 97]], {}, ["token 97", "vocabulary of 97"]),
+    ([[1, -3, 5]], {}, ["token -3"]),
     ([[1] * 41], {"max_new_tokens": 0}, ["41 tokens", "40"]),
     ([[1], [1] * 38], {"max_new_tokens": 3}, ["38 tokens", "3 more", "40"]),
     ([[1]], {"max_new_tokens": -1}, ["-1"]),
     ([[1]], {"temperature": -0.5}, ["-0.5"]),
+    ([[1]], {"temperature": math.nan}, ["nan"]),
     ([[1]], {"top_p": 0.0}, ["0.0"]), ([[1]], {"top_p": 1.01}, ["1.01"]),
     ([[1]], {"top_p": math.nan}, ["nan"]),
 ])

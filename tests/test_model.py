@@ -199,9 +199,20 @@ def test_a_cache_that_is_too_small_says_so():
     assert cache.lengths.tolist() == [4]
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_cache_for_another_number_of_rows_is_refused(rows):
+    with pytest.raises(UserError) as caught:
+        loud(SMALL)(random_tokens(SMALL, rows, 3), KVCache(SMALL, 2, 9))
+    one_line(caught.value, "2 rows", str(rows))
+
+
 def test_no_tokens_give_no_logits():
     model, nothing = loud(SMALL), torch.zeros(2, 0, dtype=torch.long)
     assert model(nothing).shape == (2, 0, 97)
+    cache = KVCache(SMALL, 2, 9)
+    model(random_tokens(SMALL, 2, 4), cache)
+    assert model(nothing, cache).shape == (2, 0, 97)
+    assert cache.lengths.tolist() == [4, 4]
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 2, 3)])

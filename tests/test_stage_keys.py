@@ -11,9 +11,6 @@ from stage_fixtures import count, small, toy  # noqa: F401
 
 from minillama import dependencies, pasture, stages
 
-# What is known to be wrong; a mark that no longer holds fails, and is then removed.
-KNOWN = pytest.mark.xfail(strict=True, reason="a stage outlives its makers")
-
 
 def test_a_key_changes_with_the_configuration_of_all_it_needs(toy, monkeypatch):
     def keys():
@@ -116,7 +113,6 @@ def executed(call):
     return {name for name in names if name.startswith("minillama")}
 
 
-@KNOWN
 @pytest.mark.parametrize("name", ["tokenizer", "corpus", "base"])
 def test_all_code_that_makes_a_stage_counts_in_its_key(small, tmp_path, name):
     """What runs is watched, and compared with what the key is made of."""
@@ -127,7 +123,7 @@ def test_all_code_that_makes_a_stage_counts_in_its_key(small, tmp_path, name):
     draft = tmp_path / "draft"
     draft.mkdir()
     ran = executed(lambda: stage.make(draft))
-    modules = (stage.module,) if isinstance(stage.module, str) else stage.module
+    modules = stage.modules
     counted = set().union(*map(dependencies.closure, modules))
     reading = {"minillama.stages", "minillama.dependencies"}  # opens what is needed
     assert ran - counted - reading == set()

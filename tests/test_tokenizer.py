@@ -38,9 +38,6 @@ ATOMS = (
     [chr(0x10ffff), chr(0xe000), chr(0xd7ff), chr(0xffff), "\x00"],
 )
 
-# What is known to be wrong; a mark that no longer holds fails, and is then removed.
-KNOWN = pytest.mark.xfail(strict=True, reason="half a surrogate is learnt")
-
 
 def hostile(n, seed):
     """Strings that people do not type, and some that they do."""
@@ -220,7 +217,7 @@ def test_the_watcher_sees_each_merge_with_a_count_that_never_rises(texts):
     (["", "\n\n"], 300, "no text to train"),
     ([b"owl"], 300, "trained on str, not bytes"),
     ([3], 300, "trained on str, not int"),
-    pytest.param(["an owl \ud800"] * 9, 300, "surrogate", marks=KNOWN),
+    (["an owl \ud800"] * 9, 300, "surrogate"),
 ])
 def test_what_cannot_be_learnt_gives_one_line(given_texts, vocab_size, fragment):
     with pytest.raises(UserError, match=fragment) as caught:

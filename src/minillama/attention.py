@@ -50,7 +50,7 @@ class KVCache:
         """
         # step 1: every row continues where its own text stopped
         position = self.positions(key.shape[1])  # (batch, n_new)
-        end = int(position.max()) + 1
+        end = int(position.max()) + 1 if position.numel() else 0
         if end > self.keys.shape[2]:
             raise UserError(
                 f"the cache holds {self.keys.shape[2]} tokens a row and {end} were "

@@ -208,6 +208,9 @@ def learn_pieces(
     words = count_words(texts)
     if not words:
         raise UserError("there is no text to train a tokenizer on")
+    if any("\ud800" <= character <= "\udfff" for word in words for character in word):
+        raise UserError("the text holds half of a surrogate pair, which is no "
+                        "character: decode the bytes it came from as UTF-8")
     alphabet = required_characters(words)
     wanted = n_pieces - len(alphabet)
     least = reserved + len(alphabet)

@@ -78,20 +78,13 @@ def load_pretrained(
     if config.n_layers > len(places):  # before a billion layers are built
         raise UserError(f"{folder} holds {len(places)} tensors, too few for the "
                         f"{config.n_layers} layers in config.json")
-    with torch.device("meta"):
-        model = Llama(config)
+    model = _without_weights(config, folder)
     expected = {theirs: ours for ours, theirs in tensor_names(config).items()}
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     weights: dict[str, Tensor] = {}
     for name, tensor in _tensors(folder, places, expected, config):
         ours = expected[name]
-        if tensor.shape != shapes[ours]:
-            raise UserError(
-                f"{folder}: tensor {name} has shape {tuple(tensor.shape)}, and "
-                f"config.json calls for {tuple(shapes[ours])}"
-            )
-        if not tensor.is_floating_point():
-            raise UserError(f"{folder}: {name} holds {tensor.dtype}, not float weights")
+        _check_tensor(tensor, shapes[ours], f"{folder}: tensor {name}")
         heads = rope_heads(ours, config)
         tensor = halves_to_interleaved(tensor, heads) if heads else tensor
         weights[ours] = tensor.to(device=device, dtype=dtype or tensor.dtype)
@@ -104,6 +97,23 @@ def load_pretrained(
     file = folder / "tokenizer.model"
     tokenizer = Tokenizer.from_sentencepiece(file) if file.is_file() else None
     return model.to(device).eval(), tokenizer
+
+
+def _without_weights(config: LlamaConfig, folder: Path) -> Llama:
+    try:
+        with torch.device("meta"):
+            return Llama(config)
+    except (RuntimeError, TypeError, OverflowError):  # sizes that no tensor can have
+        raise UserError(f"{folder / 'config.json'} calls for a model that is too large "
+                        "to exist: the file is damaged") from None
+
+
+def _check_tensor(tensor: Tensor, shape: torch.Size, what: str) -> None:
+    if tensor.shape != shape:
+        raise UserError(f"{what} has shape {tuple(tensor.shape)}, and config.json "
+                        f"calls for {tuple(shape)}")
+    if not tensor.is_floating_point():
+        raise UserError(f"{what} holds {tensor.dtype}, not float weights")
 
 
 def _tensors(
@@ -192,14 +202,16 @@ def _put_in_place(draft: Path, folder: Path) -> None:
         os.replace(draft, folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    os.replace(folder, old / "old")
     try:
+        os.replace(folder, old / "old")
         os.replace(draft, folder)
-    except OSError:
-        os.replace(old / "old", folder)
+    except BaseException:  # an interrupt too must not cost the old weights
+        if not folder.exists():
+            os.replace(old / "old", folder)
         raise
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():  # else the only copy is the old one
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(
@@ -228,6 +240,7 @@ def _write(
         _write_json(folder / "model.safetensors.index.json", index)
     for file, shard in zip(files, shards):
         save_file(shard, folder / file, metadata={"format": "pt"})
+        (folder / file).chmod(0o644)  # save_file lets only the owner read
     dtype = str(state["embedding.weight"].dtype).removeprefix("torch.")
     _write_json(folder / "config.json", config_to_json(config, dtype))
     if tokenizer is not None:

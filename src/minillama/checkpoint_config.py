@@ -51,7 +51,7 @@ def config_from_json(folder: Path) -> LlamaConfig:
             raise UserError(f"{file}: {key} {content[key]!r} is not supported, Llama 2 "
                             f"has {only!r}")
     required = ["vocab_size", "dim", "n_layers", "n_heads", "ffn_dim"]
-    missing = [FIELDS[name] for name in required if FIELDS[name] not in content]
+    missing = [FIELDS[name] for name in required if content.get(FIELDS[name]) is None]
     if missing:
         raise UserError(f"{file} lacks {', '.join(missing)}")
     values = {ours: content[theirs] for ours, theirs in FIELDS.items()
@@ -61,7 +61,7 @@ def config_from_json(folder: Path) -> LlamaConfig:
     try:
         config = LlamaConfig(
             **values, rope_theta=_rope_theta(content, file),
-            tie_embeddings=bool(content.get("tie_word_embeddings", False)),
+            tie_embeddings=content.get("tie_word_embeddings") or False,
         )
     except (TypeError, UserError) as error:
         raise UserError(f"{file}: {error}") from None
@@ -76,13 +76,17 @@ def config_from_json(folder: Path) -> LlamaConfig:
 
 def _rope_theta(content: dict, file: Path) -> float:
     """The base of the angles; its place in the file moved in transformers 5."""
-    rope = content.get("rope_parameters") or content.get("rope_scaling") or {}
-    if not isinstance(rope, dict):
-        raise UserError(f"{file}: rope_parameters is not an object")
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind != "default":
-        raise UserError(f"{file}: RoPE of type {kind!r} is not supported, only plain")
-    return rope.get("rope_theta", content.get("rope_theta", 10000.0))
+    theta = content.get("rope_theta", 10000.0)
+    for key in ("rope_scaling", "rope_parameters"):  # a file may hold both
+        rope = content.get(key) or {}
+        if not isinstance(rope, dict):
+            raise UserError(f"{file}: {key} is not an object")
+        kind = rope.get("rope_type", rope.get("type", "default"))
+        if kind != "default":
+            raise UserError(f"{file}: RoPE of type {kind!r} is not supported, only "
+                            "plain")
+        theta = rope.get("rope_theta", theta)
+    return theta
 
 
 def config_to_json(config: LlamaConfig, dtype: str) -> dict:

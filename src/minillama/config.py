@@ -5,6 +5,7 @@ arXiv 2302.13971, Table 2, for Llama 1; Jiang et al., arXiv 2310.06825, Table 1,
 Mistral 7B. Layer counts and widths of Llama 2 come from its published weights.
 """
 
+import sys
 from dataclasses import dataclass, fields, replace
 
 from .errors import UserError
@@ -46,13 +47,8 @@ class LlamaConfig:
             object.__setattr__(self, "n_kv_heads", self.n_heads)
         for field in fields(self):
             value = getattr(self, field.name)
-            whole = field.name not in ("norm_eps", "rope_theta", "tie_embeddings")
-            if field.name == "ffn_dim" and value is None:
-                continue
-            if whole and (isinstance(value, bool) or not isinstance(value, int)):
-                raise UserError(f"{field.name} must be a whole number, not {value!r}")
-            if field.name != "tie_embeddings" and not value > 0:
-                raise UserError(f"{field.name} must be positive, not {value!r}")
+            if field.name != "ffn_dim" or value is not None:
+                _check_field(field.name, value)
         if self.ffn_dim is None:
             object.__setattr__(self, "ffn_dim", ffn_width(self.dim))
         if self.dim % self.n_heads or self.head_dim % 2:
@@ -112,6 +108,24 @@ class LlamaConfig:
         attention = 2 * self.dim * (length + 1) // 2
         per_layer = 2 * (matrices + attention)
         return self.n_layers * per_layer + 2 * self.dim * self.vocab_size
+
+
+def _check_field(name: str, value: object) -> None:
+    """Raise UserError where a field is of the wrong kind or not positive."""
+    if name == "tie_embeddings":
+        if not isinstance(value, bool):
+            raise UserError(f"{name} must be true or false, not {value!r}")
+        return
+    kinds, words = (int, "a whole number")
+    if name in ("norm_eps", "rope_theta"):
+        kinds, words = (int, float), "a number"
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise UserError(f"{name} must be {words}, not {value!r}")
+    # a file may hold whole numbers that no float can
+    if not 0 < value <= sys.float_info.max:
+        raise UserError(f"{name} must be positive and finite, not {value:.6g}"
+                        if isinstance(value, float) or value <= 0 else
+                        f"{name} is too large")
 
 
 def _llama(dim: int, layers: int, heads: int, **other: int) -> LlamaConfig:

@@ -4,7 +4,7 @@ Source of nucleus sampling: Holtzman et al., arXiv 1904.09751, section 3.1.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .attention import KVCache
 from .errors import UserError
@@ -49,15 +49,16 @@ def check_request(
     """Raise UserError for a request that cannot be met, before any work is done."""
     if not prompts or any(len(prompt) == 0 for prompt in prompts):
         raise UserError("every prompt needs at least one token: begin with bos")
-    if max_new_tokens < 0 or temperature < 0 or not 0 < top_p <= 1:
+    if max_new_tokens < 0 or not temperature >= 0 or not 0 < top_p <= 1:
         raise UserError(
             "max_new_tokens and temperature must not be negative, and top_p lies "
             f"above 0 and up to 1; got {max_new_tokens}, {temperature}, {top_p}"
         )
-    largest = max(max(prompt) for prompt in prompts)
-    if largest >= model.config.vocab_size or min(map(min, prompts)) < 0:
+    size = model.config.vocab_size
+    strange = [id for prompt in prompts for id in prompt if not 0 <= id < size]
+    if strange:
         raise UserError(
-            f"token {largest} is outside the vocabulary of {model.config.vocab_size}:"
+            f"token {strange[0]} is outside the vocabulary of {size}:"
             " was the prompt encoded with another tokenizer?"
         )
     longest = max(map(len, prompts))
@@ -85,16 +86,14 @@ def generate(
     (with temperature 0; otherwise up to the random numbers drawn).
     """
     check_request(model, prompts, max_new_tokens, temperature, top_p)
-    where = model.embedding.weight.device
+    where, dtype = model.embedding.weight.device, model.embedding.weight.dtype
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=where)
     # step 1: pad on the right; what a pad token stores is overwritten before it is
     # ever seen, since a key is visible only to queries at or after its position
-    padded = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        padded[row, : len(prompt)] = torch.tensor(prompt)
+    rows = [torch.tensor(prompt) for prompt in prompts]
+    padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)  # (batch, longest)
     # step 2: read all prompts at once
     room = padded.shape[1] + max_new_tokens
-    dtype = model.embedding.weight.dtype
     cache = KVCache(model.config, len(prompts), room, dtype, where)
     logits = model(padded.to(where), cache)
     cache.lengths = lengths

@@ -104,6 +104,11 @@ class Llama(nn.Module):
             raise UserError(f"tokens must be (batch, length), not {tokens.dim()}-d")
         if cache is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)
+        elif cache.lengths.shape[0] != tokens.shape[0]:
+            raise UserError(
+                f"the cache holds {cache.lengths.shape[0]} rows and the tokens have "
+                f"{tokens.shape[0]}: make one cache for each batch"
+            )
         else:
             positions = cache.positions(tokens.shape[1])
         n_keys = int(positions.max()) + 1 if positions.numel() else 0

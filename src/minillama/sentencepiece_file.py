@@ -41,7 +41,7 @@ def read_vocabulary(path: str | os.PathLike) -> Vocabulary:
         return _vocabulary(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except (ValueError, struct.error, UnicodeDecodeError, KeyError):
+    except (ValueError, struct.error, KeyError, TypeError, AttributeError):
         raise UserError(
             f"{path} is no SentencePiece model, or a damaged one"
         ) from None

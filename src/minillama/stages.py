@@ -64,7 +64,7 @@ class Stage:
     config: dict[str, Any]
     make: Callable[[Path], None]
     open: Callable[[Path], Any]
-    module: str  # whose code, with all it imports, decides about the result
+    modules: tuple[str, ...]  # whose code, with all it imports, decides the result
     seconds: int  # about, on two cores, to announce
 
 
@@ -134,14 +134,14 @@ def _open_ablations(folder: Path) -> dict[str, list[float]]:
 STAGES = {stage.name: stage for stage in (
     Stage("tokenizer", (), TOKENIZER, _make_tokenizer,
           lambda folder: Tokenizer.load(folder / "tokenizer.model"),
-          "minillama.bpe_training", 2),
+          ("minillama.tokenizer", "minillama.pasture.generator"), 2),
     Stage("corpus", ("tokenizer",), CORPUS, _make_corpus, _open_corpus,
-          "minillama.training.data", 10),
+          ("minillama.training.data", "minillama.pasture.generator"), 5),
     Stage("base", ("corpus",), {**asdict(BASE), "prompts": PROMPTS}, _make_base,
-          _open_base, "minillama.training.pretrain", 150),
+          _open_base, ("minillama.training.pretrain", "minillama.generation"), 130),
     Stage("ablations", ("corpus",),
           {**asdict(ablations.SETTINGS), "seeds": ablations.SEEDS}, _make_ablations,
-          _open_ablations, "minillama.training.ablations", 160),
+          _open_ablations, ("minillama.training.ablations",), 90),
 )}
 
 
@@ -159,8 +159,8 @@ def artifacts_folder() -> Path:
 def key(name: str) -> str:
     """Twelve hex digits that change with anything that could change the result."""
     stage = _stage(name)
-    parts = [json.dumps(stage.config, sort_keys=True), code_digest(stage.module),
-             *(key(need) for need in stage.needs)]
+    parts = [json.dumps(stage.config, sort_keys=True),
+             *map(code_digest, stage.modules), *map(key, stage.needs)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 

@@ -58,7 +58,8 @@ class Tokenizer:
     ) -> "Tokenizer":
         """Learn ``vocab_size`` pieces from texts: 3 special ones, 256 bytes, then what
         is frequent, then the characters. ``on_merge(pair, count)`` watches."""
-        learnt = learn_pieces(texts, vocab_size - len(RESERVED), len(RESERVED), on_merge)
+        learnt = learn_pieces(
+            texts, vocab_size - len(RESERVED), len(RESERVED), on_merge)
         scores = [0.0] * len(RESERVED) + [-float(i) for i in range(len(learnt))]
         types = [UNKNOWN, CONTROL, CONTROL] + [BYTE] * 256 + [NORMAL] * len(learnt)
         return cls(Vocabulary(RESERVED + learnt, scores, types))

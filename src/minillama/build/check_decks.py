@@ -101,7 +101,8 @@ def check(decks: list[Path]) -> list[str]:
                     page.close()
             browser.close()
     except Error as error:
-        raise UserError(f"the browser failed: {error.message.splitlines()[0]}") from None
+        reason = error.message.splitlines()[0]
+        raise UserError(f"the browser failed: {reason}") from None
     return findings
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -40,7 +41,8 @@ class Client(NotebookClient):
     run_live = False
     bar: tqdm | None = None
 
-    async def async_execute_cell(self, cell, cell_index, **kwargs):
+    async def async_execute_cell(self, cell: NotebookNode, cell_index: int,
+                                 **kwargs: Any) -> NotebookNode:
         """Execute one cell, unless it only makes sense with somebody watching."""
         if self.bar is not None:
             self.bar.update()

@@ -13,7 +13,8 @@ NOT_PROSE = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|https?://\S+"
     r"|arXiv[: ]?\d{4}\.\d{4,5}|\b\d{4}\.\d{4,5}\b"
     r"|\b(?:[Ss]ections?|[Tt]ables?|[Ff]igures?|[Ee]quations?|[Aa]ppendix|Python"
-    r"|GPT|Llama|LLaMA|Claude|PaLM|version)[ -]?[A-Z]?[\d.]*\d(?:(?:,| and| to) [\d.]+\d)*",
+    r"|GPT|Llama|LLaMA|Claude|PaLM|version)"
+    r"[ -]?[A-Z]?[\d.]*\d(?:(?:,| and| to) [\d.]+\d)*",
     re.S)
 LONGEST_CODE, WIDEST_CODE, LONGEST_TEXT, MOST_CELLS = 18, 79, 120, 80
 HIDDEN = {"remove-input", "remove-cell"}  # drawn from, not read aloud: as wide as src

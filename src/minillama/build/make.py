@@ -42,8 +42,8 @@ def build(wanted: list[str] | None = None) -> list[Row]:
     stale = [p for p in chosen if not _current(p, state)]
     if stale:
         expected = sum(state.get(p.stem, {}).get("seconds", 30) for p in stale)
-        print(f"{len(stale)} of {len(chosen)} notebooks to run, about {expected:.0f} s, "
-              "and the stages they need:")
+        print(f"{len(stale)} of {len(chosen)} notebooks to run, about "
+              f"{expected:.0f} s, and the stages they need:")
     _train({name for p in stale
             for name in stages_used(p.read_text(encoding="utf-8"))})
     for path in stale:
@@ -85,7 +85,8 @@ def run(path: Path) -> NotebookNode:
     digest = cells_digest(notebook)
     aside = save_if_edited(written, notebook, known.get("cells"))
     if aside is not None:
-        print(f"{written.name} was edited by hand; your version is kept as {aside.name}")
+        print(f"{written.name} was edited by hand; your version is kept as "
+              f"{aside.name}")
     draft_figures = OUT / "figures" / path.stem
     shutil.rmtree(draft_figures, ignore_errors=True)
     measured = execute(notebook, path.stem, figures=draft_figures)
@@ -150,7 +151,8 @@ def _check_slides(paths: list[Path]) -> None:
 
 def report(rows: list[Row]) -> str:
     """The closing table as text."""
-    lines = [f"{'notebook':<18}{'seconds':>8}{'peak MB':>9}{'slides':>8}{'warnings':>10}"]
+    lines = [f"{'notebook':<18}{'seconds':>8}{'peak MB':>9}{'slides':>8}"
+             f"{'warnings':>10}"]
     lines += [f"{r.name:<18}{r.seconds:>8.0f}{r.memory / 2**20:>9.0f}{r.slides:>8}"
               f"{r.warnings:>10}" for r in rows]
     return "\n".join(lines)

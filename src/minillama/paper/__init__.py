@@ -1,4 +1,4 @@
-"""The ledger: facts, tables and equations of the Llama 2 paper and of what surrounds it.
+"""The ledger: facts, tables and equations of the Llama 2 paper and around it.
 
 Every entry names its place, its sources and how well it is confirmed. Numbers of the
 paper reach the notebooks only from here, by name.

@@ -7,6 +7,7 @@ and on a weak projector.
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -36,7 +37,7 @@ def style() -> None:
 
 
 def figure(width: float = 9, height: float = 4.2, nrows: int = 1, ncols: int = 1,
-           **kwargs):
+           **kwargs: Any) -> tuple[Figure, Any]:
     """A figure and its axes (one, or an array), sizes in inches."""
     return plt.subplots(nrows, ncols, figsize=(width, height), **kwargs)
 

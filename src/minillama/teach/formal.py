@@ -94,7 +94,8 @@ ALGORITHMS = {
         ("minillama.attention:KVCache.append",)),
     "block": Algorithm(
         "One block",
-        (r"$X \in \mathbb{R}^{\ell \times d}$",), r"$X' \in \mathbb{R}^{\ell \times d}$",
+        (r"$X \in \mathbb{R}^{\ell \times d}$",),
+        r"$X' \in \mathbb{R}^{\ell \times d}$",
         _steps(r"$X \leftarrow X + \mathrm{Attention}(\mathrm{RMSNorm}_1(X))$",
                r"Return $X + \mathrm{SwiGLU}(\mathrm{RMSNorm}_2(X))$"),
         ("minillama.model:Block.forward",)),
@@ -145,7 +146,8 @@ ALGORITHMS = {
                "neighbours; repeat until no pair is left",
                "Replace pieces by ids, and what is no piece by the ids of its bytes"),
         ("minillama.tokenizer:Tokenizer.encode_pieces",
-         "minillama.tokenizer:Tokenizer._join", "minillama.tokenizer:Tokenizer.encode")),
+         "minillama.tokenizer:Tokenizer._join",
+         "minillama.tokenizer:Tokenizer.encode")),
     "window": Algorithm(
         "One window of training text",
         (r"Stream of tokens; window number $i$; length $\ell$",),

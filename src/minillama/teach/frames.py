@@ -21,7 +21,8 @@ from .figures import picture
 MOST = 40  # frames; more would drown the notebook's diff
 SCRIPT = """(() => {
 const box = document.currentScript.closest('.frames');
-const data = JSON.parse(box.querySelector('script[type="application/json"]').textContent);
+const source = box.querySelector('script[type="application/json"]');
+const data = JSON.parse(source.textContent);
 const picture = box.querySelector('img'), sliders = [...box.querySelectorAll('input')];
 const update = () => {
   let index = 0;
@@ -62,7 +63,8 @@ def frames(draw: Callable[..., None], alt: Callable[..., str],
     labels = {name: [_label(v) for v in values] for name, values in axes.items()}
     data = json.dumps({"labels": labels, "alts": alts, "frames": pictures})
     rows = "".join(_slider(name, texts) for name, texts in labels.items())
-    first = f'<img alt="{html.escape(alts[0])}" src="data:image/png;base64,{pictures[0]}">'
+    first = (f'<img alt="{html.escape(alts[0])}" '
+             f'src="data:image/png;base64,{pictures[0]}">')
     # "</" would end the script element that the data stands in
     display(HTML(f'<div class="frames">{rows}{first}<script type="application/json">'
                  f'{data.replace("</", "<" + chr(92) + "/")}</script>'

@@ -4,6 +4,8 @@
 """
 
 import argparse
+import hashlib
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -16,9 +18,10 @@ from ..checkpoint import save_pretrained
 from ..config import LlamaConfig
 from ..devices import device as pick_device
 from ..errors import UserError
-from ..files import write_atomically
+from ..files import write_bytes
 from ..model import Llama
-from ..pasture import read_text, texts
+from ..pasture.generator import texts
+from ..pasture.reading import read_text
 from ..tokenizer import Tokenizer
 from .data import IGNORED, TokenStream
 from .optimisation import learning_rate, make_optimiser, next_token_loss, train_step
@@ -79,10 +82,10 @@ def pretrain(
     on_evaluation: Callable[[int, torch.nn.Module], None] | None = None,
     progress: bool = True, label: str = "pretraining",
 ) -> list[Row]:
-    """Train in place; returns one row a step: step, loss, rate, norm, sometimes heldout.
+    """Train in place; returns a row a step: step, loss, rate, norm, perhaps heldout.
 
-    With ``state_file`` the run saves itself at every evaluation and when interrupted,
-    and goes on from there, to the same curve as if never stopped.
+    With ``state_file`` the run saves itself at every evaluation; an interrupted one
+    goes on from there, to the same curve as if never stopped.
     """
     optimiser = make_optimiser(model, settings.peak)
     log = _restore(state_file, model, optimiser, settings)
@@ -94,11 +97,10 @@ def pretrain(
         for step in range(len(log), settings.steps):
             inputs, targets = train.batch(
                 step, settings.batch, settings.length, settings.seed)
-            rate = learning_rate(
-                step, settings.steps, settings.peak, settings.warmup)
+            rate = learning_rate(step, settings.steps, settings.peak, settings.warmup)
             loss, norm = train_step(
                 model, optimiser, inputs.to(where), targets.to(where), rate)
-            row = {"step": step, "loss": loss, "rate": rate, "norm": norm}
+            row: Row = {"step": step, "loss": loss, "rate": rate, "norm": norm}
             last = step == settings.steps - 1
             if step % settings.evaluate_every == 0 or last:
                 row["heldout"] = evaluate(model, heldout, settings.length)
@@ -109,10 +111,6 @@ def pretrain(
             bar.update()
             if "heldout" in row:
                 _save(state_file, model, optimiser, settings, log)
-    except KeyboardInterrupt:
-        if len(log) and log[-1]["step"] == len(log) - 1:
-            _save(state_file, model, optimiser, settings, log)
-        raise
     finally:
         bar.close()
     return log
@@ -120,10 +118,14 @@ def pretrain(
 
 def _save(file: Path | None, model: torch.nn.Module, optimiser: torch.optim.Optimizer,
           settings: Settings, log: list[Row]) -> None:
+    """Write the state behind a checksum of it, since torch notices no flipped bit."""
     if file is not None:
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(),
                  "settings": asdict(settings), "log": log}
-        write_atomically(file, lambda draft: torch.save(state, draft))
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getvalue()
+        write_bytes(file, hashlib.sha256(content).digest() + content)
 
 
 def _restore(file: Path | None, model: torch.nn.Module,
@@ -132,8 +134,11 @@ def _restore(file: Path | None, model: torch.nn.Module,
     if file is None or not file.exists():
         return []
     try:
-        state = torch.load(file, weights_only=True)
-        same = state["settings"] == asdict(settings)
+        whole = file.read_bytes()
+        if hashlib.sha256(whole[32:]).digest() != whole[:32]:
+            raise ValueError("the checksum differs")
+        state = torch.load(io.BytesIO(whole[32:]), weights_only=True)
+        log, same = state["log"], state["settings"] == asdict(settings)
         if same:
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
@@ -143,7 +148,7 @@ def _restore(file: Path | None, model: torch.nn.Module,
     if not same:
         raise UserError(f"{file} belongs to a run with other settings: delete it, or "
                         "choose another folder")
-    return state["log"]
+    return log
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -192,11 +192,13 @@ def test_our_pieces_are_those_of_sentencepiece_on_other_scripts_too(tmp_path):
     rng = Random(5)
     words = ["\u043f\u0440\u0438\u0432\u0435\u0442", "\u03bb\u03cc\u03b3\u03bf\u03c2",
              "\u4e2d\u6587", "\u306e\u30d5\u30af", "na\u00efve", "don't", "x2y", "1984",
-             "...", "C++", "e\u0301te\u0301", "aaaa", "  ", "(owl)", "\u2014so\u2014"]
+             "...", "C++", "e\u0301te\u0301", "aaaa", "  ", "(owl)", "\u2014so\u2014",
+             16 * "a", 20 * "a"]  # as long as a piece may be, and longer
     lines = [" ".join(rng.choices(words, k=8)) for _ in range(300)]
-    theirs = peer(lines, 340, tmp_path / "tokenizer.model")
-    expected = [theirs.id_to_piece(i) for i in range(340)]
-    assert Tokenizer.train(lines, 340).pieces == expected
+    theirs = peer(lines, 350, tmp_path / "tokenizer.model")
+    expected = [theirs.id_to_piece(i) for i in range(350)]
+    assert max(map(len, expected[259:])) == 16
+    assert Tokenizer.train(lines, 350).pieces == expected
 
 
 def test_the_watcher_sees_each_merge_with_a_count_that_never_rises(texts):

@@ -206,6 +206,19 @@ def test_fields_of_the_wrong_type_are_named(tmp_path, body):
     assert "no SentencePiece model" in refusal(path)
 
 
+@pytest.mark.parametrize("missing", [1, 3, 100])
+def test_a_length_past_the_end_is_named(tmp_path, missing):
+    """What is there makes sense; only the length says that something was lost."""
+    body = bytearray(field(1, 2, field(1, 2, b"a") + SCORE) + BPE_MODEL
+                     + field(3, 2, field(4, 0, b"\x00")))
+    path = tmp_path / "tokenizer.model"
+    path.write_bytes(body)
+    assert Tokenizer.load(path).vocab_size == 1
+    body[-3] += missing
+    path.write_bytes(body)
+    assert "no SentencePiece model" in refusal(path)
+
+
 def test_a_piece_listed_twice_is_named(tmp_path):
     twice = 2 * field(1, 2, field(1, 2, b"a") + SCORE)
     path = tmp_path / "tokenizer.model"

@@ -56,6 +56,6 @@ def toy(tmp_path, monkeypatch, count):
         stage = stages.Stage(
             name, needs, {"size": 1}, make(name),
             lambda folder: (folder / "sub" / "text").read_text(encoding="utf-8"),
-            "minillama.errors", 1)
+            ("minillama.errors",), 1)
         monkeypatch.setitem(stages.STAGES, name, stage)
     return count

@@ -25,11 +25,13 @@ ROOMS = {
     "core": {"core", "helpers"},
     "pasture": {"pasture", "helpers"},
     "training": {"training", "core", "pasture", "helpers"},
-    "stages": {"training", "core", "pasture", "helpers"},
+    "alignment": {"alignment", "training", "core", "pasture", "helpers"},
+    "stages": {"alignment", "training", "core", "pasture", "helpers"},
     "paper": {"paper", "helpers"},
-    "teach": {"teach", "stages", "training", "core", "pasture", "paper", "helpers"},
-    "build": {"build", "teach", "stages", "training", "core", "pasture", "paper",
+    "teach": {"teach", "stages", "alignment", "training", "core", "pasture", "paper",
               "helpers"},
+    "build": {"build", "teach", "stages", "alignment", "training", "core", "pasture",
+              "paper", "helpers"},
 }
 ORDER = ("config", "tokenizer", "norm", "rope", "feedforward", "attention", "model",
          "generation", "checkpoint")

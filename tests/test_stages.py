@@ -108,13 +108,15 @@ def make(folder):
     (folder / "manifest.json").write_text("{}", encoding="utf-8")
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 stages.STAGES["egg"] = stages.Stage("egg", (), {"size": 1}, make, None,
-                                    "minillama.errors", 1)
+                                    ("minillama.errors",), 1)
 stages.get("egg")
 """
 
 
 def test_what_a_killed_process_left_is_ignored(toy, tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True)
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, encoding="utf-8")
+    done = subprocess.run([sys.executable, script], capture_output=True)
     assert done.returncode != 0
     left = list((tmp_path / "artifacts").iterdir())
     assert len(left) == 1 and (left[0] / "sub" / "text").exists()

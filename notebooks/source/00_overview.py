@@ -25,6 +25,7 @@ from minillama.model import Llama
 from minillama.teach import algorithm, formal_llama2, frames, show, table
 from minillama.teach.checks import nb_00 as checks
 from minillama.teach.drawings import nb_00 as drawings
+from minillama.training.pretrain import evaluate
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Context: everyone could use these models, few could study them
@@ -157,15 +158,15 @@ formal_llama2(("llama", "block"))
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Source code and pseudocode stand side by side
 #
-# Every notebook shows the formal algorithm on the left and the code that runs on the right, with the same step numbers. A test holds the two sets of numbers equal. Here is the smallest one: how a token is drawn from the model's prediction.
+# Every notebook shows the formal algorithm on the left and the code that runs on the right, with the same step numbers. A test holds the two sets of numbers equal. Here is a small one: how large a step is taken at each moment of training.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let the class find step three in the source. Ask what a temperature of zero means: always the favourite.
+# Let the class find step two in the source. Ask for the shape of the whole curve: up in a straight line, down along half a cosine.
 #
 # Two minutes.
 
 # %% tags=["formal", "remove-input"]
-algorithm("sample")
+algorithm("learning_rate")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Llama 2 vs Llama 1: what changed at a glance
@@ -180,7 +181,7 @@ algorithm("sample")
 # %% tags=["remove-input", "talk", "result"]
 old, new = paper.fact("context_length_llama1").value, big.max_seq_len
 rows = [
-    ["tokenizer, norm, positions, feed-forward", "as in Llama 2", "kept"],
+    ["tokenizer, norm, positions, feed-forward", "these", "the same"],
     ["context, tokens", f"{old:,}", f"{new:,}"],
     ["key-value heads, largest model", str(LlamaConfig.named(
         "llama-1-65b").n_kv_heads), str(big.n_kv_heads)],
@@ -235,7 +236,7 @@ show(
 
 # %% tags=["remove-input", "talk", "result"]
 meta = paper.table("table_6").cell("Meta (Safety & Helpfulness)", "comparisons")
-counts = {"words of pretraining text (tokens)": paper.fact("pretrain_tokens").value,
+counts = {"tokens of pretraining text": paper.fact("pretrain_tokens").value,
           "comparisons by Meta's annotators": meta,
           "demonstrations": paper.fact("sft_annotations").value}
 assert 20_000 < counts["demonstrations"] < 30_000
@@ -352,7 +353,7 @@ for short, name in sizes.items():
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: a model that talks well and is wrong
 #
-# Fluency is not truth. We take the tiny model and damage it: one of its sixty-four output directions in a layer is turned around, by a sign.
+# Fluency is not truth. We take the tiny model and damage it: in one layer, eight of its 128 output directions are turned around by a sign.
 #
 # **Predict.** Reading its output, would you notice?
 
@@ -370,8 +371,6 @@ for name, which in (("right", model), ("broken", broken)):
     print(f"{name:>6}:", repr(tokenizer.decode(answer)))
 
 # %%
-from minillama.training.pretrain import evaluate
-
 heldout = stages.get("corpus").heldout
 losses = [evaluate(which, heldout, 128, most=32) for which in (model, broken)]
 print(f"loss on unseen text: right {losses[0]:.2f}, broken {losses[1]:.2f}")

@@ -143,8 +143,9 @@ class GroupedQueryAttention(nn.Module):
 
     @staticmethod
     def attend_fused(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """The same by one torch call, some five times faster in training: it never
-        writes the (length, n_keys) weights to memory. A test holds the two equal."""
+        """The same by one torch call, which never writes the (length, n_keys) weights
+        to memory: a training step is some 1.4 times as fast. A test holds the two
+        equal."""
         mixed = F.scaled_dot_product_attention(  # steps 4 to 7
             query.transpose(1, 2),
             key.transpose(1, 2),

@@ -14,6 +14,7 @@ import struct
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import islice
 
 from .errors import UserError
@@ -63,6 +64,7 @@ def _float32(value: float) -> float:
     return struct.unpack("f", struct.pack("f", value))[0]
 
 
+@cache
 def script(character: str) -> str | None:
     """The script a character belongs to, None for marks that take any.
 
@@ -106,15 +108,16 @@ def pairs_in(symbols: list[str]) -> Iterator[Pair]:
 
 def join(symbols: list[str], pair: Pair) -> list[str]:
     """Replace the pair by its union, from left to right."""
+    first, second = pair
     joined: list[str] = []
-    i = 0
-    while i < len(symbols):
-        if tuple(symbols[i : i + 2]) == pair:
-            joined.append(symbols[i] + symbols[i + 1])
-            i += 2
+    waiting = False  # whether the last symbol could be the first half
+    for symbol in symbols:
+        if waiting and symbol == second:
+            joined[-1] = first + second
+            waiting = False
         else:
-            joined.append(symbols[i])
-            i += 1
+            joined.append(symbol)
+            waiting = symbol == first
     return joined
 
 
@@ -130,9 +133,10 @@ class PairTable:
         self.where: defaultdict[Pair, set[int]] = defaultdict(set)
         self.valid: dict[Pair, bool] = {}
         self.heap: list[tuple[int, int, str, Pair]] = []
-        for word in range(len(self.symbols)):
-            self._add(word, 1)
-        for pair in self.count:
+        for word, symbols in enumerate(self.symbols):
+            for pair in self._add(symbols, self.frequency[word]):
+                self.where[pair].add(word)
+        for pair in self.where:
             self._push(pair)
 
     def _allowed(self, pair: Pair) -> bool:
@@ -141,14 +145,13 @@ class PairTable:
             self.valid[pair] = known and may_be_piece(pair[0] + pair[1])
         return self.valid[pair]
 
-    def _add(self, word: int, sign: int) -> set[Pair]:
-        """Add the pairs of a word to the counts, or take them away."""
-        touched = {p for p in pairs_in(self.symbols[word]) if self._allowed(p)}
-        for pair in pairs_in(self.symbols[word]):
-            if pair in touched:
-                self.count[pair] += sign * self.frequency[word]
-                self.where[pair].add(word)
-        return touched
+    def _add(self, symbols: list[str], n: int) -> Iterator[Pair]:
+        """Add n to the count of every pair of neighbours; yields the counted ones."""
+        count, valid = self.count, self.valid
+        for pair in pairs_in(symbols):
+            if valid[pair] if pair in valid else self._allowed(pair):
+                count[pair] += n
+                yield pair
 
     def _push(self, pair: Pair) -> None:
         piece = pair[0] + pair[1]
@@ -167,10 +170,17 @@ class PairTable:
         """Join a pair wherever it stands and correct the counts around it."""
         changed: set[Pair] = set()
         for word in self.where.pop(pair):
-            if pair[0] in self.symbols[word]:
-                changed |= self._add(word, -1)
-                self.symbols[word] = join(self.symbols[word], pair)
-                changed |= self._add(word, 1)
+            old, n = self.symbols[word], self.frequency[word]
+            if pair[0] not in old:
+                continue
+            new = self.symbols[word] = join(old, pair)
+            if len(new) < len(old):
+                first = next(i for i, s in enumerate(new) if s != old[i])
+                # what stands before the first union keeps its neighbours
+                changed.update(self._add(old[max(0, first - 1):], -n))
+                for other in self._add(new[max(0, first - 1):], n):
+                    changed.add(other)
+                    self.where[other].add(word)
         for other in changed:
             if self.count[other] > 0:
                 self._push(other)

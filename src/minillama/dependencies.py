@@ -6,6 +6,9 @@ nothing.
 
 import ast
 import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -64,6 +67,12 @@ def code_digest(module: str) -> str:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             digest.update(f"{name}\n{_bare(tree)}\n".encode())
     return digest.hexdigest()
+
+
+def function_digest(function: Callable) -> str:
+    """A digest of one function's code, comments and docstring aside."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return hashlib.sha256(_bare(tree).encode()).hexdigest()
 
 
 def _bare(tree: ast.Module) -> str:

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from . import pasture
 from .checkpoint import load_pretrained, save_pretrained
 from .config import LlamaConfig
-from .dependencies import code_digest
+from .dependencies import code_digest, function_digest
 from .errors import UserError
 from .files import write_json
 from .generation import generate
@@ -159,7 +159,7 @@ def artifacts_folder() -> Path:
 def key(name: str) -> str:
     """Twelve hex digits that change with anything that could change the result."""
     stage = _stage(name)
-    parts = [json.dumps(stage.config, sort_keys=True),
+    parts = [json.dumps(stage.config, sort_keys=True), function_digest(stage.make),
              *map(code_digest, stage.modules), *map(key, stage.needs)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 

@@ -61,8 +61,14 @@ MEASURE = """(least) => {
   }
   for (const [key, over] of Object.entries(worst))
     say(`${key.split('|')[0]} leaves the slide by ${over} px: ${key.split('|')[1]}`);
-  for (const el of slide.querySelectorAll('.katex-error'))
-    say('a formula is wrong: ' + cell(el));
+  // KaTeX writes what it does not know in its error colour
+  for (const el of slide.querySelectorAll('.katex-error, .katex [style*="color"]'))
+    if (el.matches('.katex-error') || el.style.color === 'rgb(204, 0, 0)')
+      say('a formula is wrong: ' + cell(el));
+  for (const el of slide.querySelectorAll('div, pre, p'))
+    if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(el).overflowY)
+        && el.scrollHeight > el.clientHeight + 2 && !el.closest('aside, .katex'))
+      say('text is hidden in a box that scrolls: ' + cell(el));
   const notes = slide.querySelector('aside.notes');
   if (!notes || notes.textContent.trim().length < 20) say('speaker notes are missing');
   return found;

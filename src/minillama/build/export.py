@@ -8,7 +8,8 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from .paths import TEMPLATES
-from .source import slide_type
+from .source import slide_type, tags
+from .student import strip_solutions
 from .vendor import vendor
 
 
@@ -46,10 +47,22 @@ def _notes_last(notebook: NotebookNode) -> NotebookNode:
     return copied
 
 
+def _for_a_class(notebook: NotebookNode) -> NotebookNode:
+    """Results appear when asked for, after the prediction; exercises are unsolved."""
+    copied = nbformat.from_dict(notebook)
+    for cell in copied.cells:
+        if "result" in tags(cell) and slide_type(cell) == "-":
+            cell.metadata["slideshow"] = {"slide_type": "fragment"}
+        if "exercise" in tags(cell):
+            cell.source, cell.outputs = strip_solutions(cell.source), []
+    return copied
+
+
 def deck(notebook: NotebookNode, name: str) -> str:
     """The slides of a notebook as one HTML file."""
     resources = {"metadata": {"name": name}}
-    return _exporter("deck").from_notebook_node(_notes_last(notebook), resources)[0]
+    prepared = _notes_last(_for_a_class(notebook))
+    return _exporter("deck").from_notebook_node(prepared, resources)[0]
 
 
 def page(notebook: NotebookNode, name: str) -> str:

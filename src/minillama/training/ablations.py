@@ -89,6 +89,9 @@ class PositionedEmbedding(nn.Module):
             self.register_buffer("table", table)
         else:
             self.table = nn.Parameter(table)
+        # the model of 2017 multiplies by sqrt(dim), and starts at sqrt(1 / dim), so
+        # that tokens are not drowned by their positions (section 3.4)
+        self.scale = config.dim**0.5 if kind == "sinusoidal" else 1.0
 
     @property
     def weight(self) -> Tensor:
@@ -97,7 +100,7 @@ class PositionedEmbedding(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(batch, length) -> (batch, length, dim)."""
-        return self.token(tokens) + self.table[: tokens.shape[1]]
+        return self.scale * self.token(tokens) + self.table[: tokens.shape[1]]
 
 
 class PostNormBlock(Block):
@@ -139,6 +142,8 @@ def _assemble(variant: Variant, shape: LlamaConfig, ffn_dim: int) -> Llama:
     if variant.position in ("learned", "sinusoidal"):
         model.embedding = PositionedEmbedding(config, variant.position)
     model.reset_parameters()  # the exchanged parts start like the others
+    if variant.position == "sinusoidal":
+        nn.init.normal_(model.embedding.weight, std=config.dim**-0.5)
     return model
 
 

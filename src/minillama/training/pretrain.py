@@ -54,6 +54,7 @@ class Settings:
 
 
 Row = dict[str, float]
+Run = dict[str, int | float | str]  # what must be equal for a run to go on
 
 
 @torch.no_grad()
@@ -88,7 +89,8 @@ def pretrain(
     goes on from there, to the same curve as if never stopped.
     """
     optimiser = make_optimiser(model, settings.peak)
-    log = _restore(state_file, model, optimiser, settings)
+    run = {**asdict(settings), "text": _digest(train.tokens.numpy().tobytes())}
+    log = _restore(state_file, model, optimiser, run)
     where = next(model.parameters()).device
     model.train()
     bar = tqdm(total=settings.steps, initial=len(log), desc=label, unit="step",
@@ -110,18 +112,22 @@ def pretrain(
             log.append(row)
             bar.update()
             if "heldout" in row:
-                _save(state_file, model, optimiser, settings, log)
+                _save(state_file, model, optimiser, run, log)
     finally:
         bar.close()
     return log
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _save(file: Path | None, model: torch.nn.Module, optimiser: torch.optim.Optimizer,
-          settings: Settings, log: list[Row]) -> None:
+          run: Run, log: list[Row]) -> None:
     """Write the state behind a checksum of it, since torch notices no flipped bit."""
     if file is not None:
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(),
-                 "settings": asdict(settings), "log": log}
+                 "settings": run, "log": log}
         buffer = io.BytesIO()
         torch.save(state, buffer)
         content = buffer.getvalue()
@@ -129,7 +135,7 @@ def _save(file: Path | None, model: torch.nn.Module, optimiser: torch.optim.Opti
 
 
 def _restore(file: Path | None, model: torch.nn.Module,
-             optimiser: torch.optim.Optimizer, settings: Settings) -> list[Row]:
+             optimiser: torch.optim.Optimizer, run: Run) -> list[Row]:
     """The log so far, with model and optimiser as they were then; [] at a start."""
     if file is None or not file.exists():
         return []
@@ -138,7 +144,7 @@ def _restore(file: Path | None, model: torch.nn.Module,
         if hashlib.sha256(whole[32:]).digest() != whole[:32]:
             raise ValueError("the checksum differs")
         state = torch.load(io.BytesIO(whole[32:]), weights_only=True)
-        log, same = state["log"], state["settings"] == asdict(settings)
+        log, same = state["log"], state["settings"] == run
         if same:
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
@@ -146,8 +152,8 @@ def _restore(file: Path | None, model: torch.nn.Module,
         raise UserError(f"{file} is damaged: delete it to train from the start"
                         ) from None
     if not same:
-        raise UserError(f"{file} belongs to a run with other settings: delete it, or "
-                        "choose another folder")
+        raise UserError(f"{file} belongs to a run with other settings or another "
+                        "text: delete it, or choose another folder")
     return log
 
 

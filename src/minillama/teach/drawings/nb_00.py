@@ -87,6 +87,12 @@ def draw_pipeline() -> Figure:
     return fig
 
 
+def _plain_sizes(ax: Axes) -> None:
+    """Sizes as people say them on a logarithmic axis."""
+    ax.set_xticks([7, 13, 34, 70], labels=["7", "13", "34", "70"])
+    ax.minorticks_off()
+
+
 def draw_family(table: Table) -> Figure:
     """Tokens against parameters for the rows of Table 1."""
     fig, ax = figure()
@@ -103,6 +109,7 @@ def draw_family(table: Table) -> Figure:
                         textcoords="offset points", fontsize=12)
     ax.set(xscale="log", xlabel="parameters (billions)", ylim=(0, 2.4),
            ylabel="tokens read (trillions)")
+    _plain_sizes(ax)
     ax.set_title("Llama 2 read two trillion tokens at every size (Table 1)")
     ax.legend(loc="lower right")
     return fig
@@ -117,7 +124,7 @@ def draw_data(counts: Mapping[str, float]) -> Figure:
     for y, value in enumerate(values):
         ax.text(value * 1.4, y, f"{value:,.0f}", va="center", fontsize=12)
     ax.set(xscale="log", xlim=(1e3, 5e15), xlabel="how many")
-    ax.set_title("From a trillion tokens to thirty thousand examples")
+    ax.set_title("Two trillion, a million, thirty thousand")
     return fig
 
 
@@ -136,6 +143,7 @@ def draw_mmlu(table: Table) -> Figure:
     ax.text(40, 26, "guessing", fontsize=12)
     ax.set(xscale="log", xlabel="parameters (billions)", ylim=(20, 75),
            ylabel="MMLU, 5 examples (percent right)")
+    _plain_sizes(ax)
     ax.set_title("Llama 2 leads at every size (Table 3)")
     ax.legend(loc="upper left")
     return fig
@@ -143,14 +151,14 @@ def draw_mmlu(table: Table) -> Figure:
 
 def draw_roadmap() -> Figure:
     """The seventeen notebooks in three rows."""
-    fig, ax = figure(width=11.5, height=4.4)
+    fig, ax = figure(width=12.5, height=4.4)
     for y, (stations, (label, colour)) in enumerate(zip(STATIONS, ROWS)):
         ax.text(-1.15, -1.6 * y, label, ha="right", va="center", fontsize=13)
         for x, (number, name) in enumerate(stations):
-            _box(ax, 1.45 * x, -1.6 * y, f"{number}\n{name}", colour, 1.15, 0.95)
+            _box(ax, 1.7 * x, -1.6 * y, f"{number}\n{name}", colour, 1.3, 1.0)
             if x:
-                _arrow(ax, (1.45 * x - 0.82, -1.6 * y), (1.45 * x - 0.62, -1.6 * y))
-    ax.set(xlim=(-3.2, 11), ylim=(-3.9, 0.7))
+                _arrow(ax, (1.7 * x - 1.02, -1.6 * y), (1.7 * x - 0.72, -1.6 * y))
+    ax.set(xlim=(-3.2, 12.7), ylim=(-3.9, 0.7))
     ax.set_title("Three rows, one path: build, align, look around")
     ax.axis("off")
     return fig

@@ -44,6 +44,15 @@
       z = Math.max(FLOOR, z * Math.max(.8, ROOM / sec.scrollHeight));
       kids.forEach(k => { k.style.zoom = z; });
     }
+    // words alone may be larger; listings keep their 79 columns
+    if (z === 1 && !sec.querySelector('pre, img, table, .algorithm, .pair'))
+      for (const larger of [1.4, 1.25, 1.12]) {
+        kids.forEach(k => { k.style.zoom = larger; });
+        z = larger;
+        if (sec.scrollHeight <= .9 * ROOM && sec.scrollWidth <= W) break;
+        kids.forEach(k => { k.style.zoom = 1; });
+        z = 1;
+      }
     sec.dataset.fit = z.toFixed(2);
   };
   const fitAll = () => {

@@ -31,15 +31,15 @@ class Demonstration(Protocol):
 
 @dataclass(frozen=True)
 class SFTSettings:
-    """How to fine-tune. Batches in rows, ``length`` and ``warmup`` in tokens and steps.
+    """How to fine-tune. ``batch`` in rows, ``length`` in tokens, ``warmup`` in steps.
 
     The paper's, for 7B to 70B: two epochs, 64 rows of 4,096 tokens, peak 2e-5, weight
     decay 0.1. A small model bears, and needs, a much higher rate.
     """
 
-    epochs: int = 3
-    batch: int = 8
-    length: int = 256
+    epochs: int = 2
+    batch: int = 12
+    length: int = 192
     peak: float = 2e-3
     warmup: int = 10
     seed: int = 0

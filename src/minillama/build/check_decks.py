@@ -50,7 +50,7 @@ MEASURE = """(least) => {
       size *= parseFloat(getComputedStyle(up).zoom) || 1;
     if (size < smallest) { smallest = size; where = cell(el); }
     if (/\\$[^$]+\\$|\\\\begin\\{/.test(node.textContent) && !el.closest('pre, code'))
-      say('TeX was left as source: ' + cell(el));
+      say('TeX of a formula was left as source: ' + cell(el));
   }
   if (smallest < least) say(`text of ${smallest.toFixed(1)} px is too small: ${where}`);
   for (const img of slide.querySelectorAll('img')) {

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..exercises import call, close, diagnose, expect, passed
 
+Layer = Callable[[Tensor], Tensor]
 # vocabulary, dim, layers, heads, key-value heads, width inside SwiGLU: weights
 PUBLISHED = {
     (32000, 4096, 32, 32, 32, 11008): 6738415616,
@@ -65,30 +66,16 @@ def check_count_weights(count_weights: Callable[..., int]) -> None:
     passed("odd shapes and the published 7B, 13B and 70B, to the last weight")
 
 
-def check_my_block(my_block: Callable[..., Tensor]) -> None:
-    """The order of two norms, two parts and two sums."""
-    x = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(6))
-    given = x.clone()
-
-    def first_norm(y: Tensor) -> Tensor:
-        return 1.5 * y / y.pow(2).mean(dim=-1, keepdim=True).sqrt()
-
-    def second_norm(y: Tensor) -> Tensor:
-        return 0.5 * y / y.pow(2).mean(dim=-1, keepdim=True).sqrt()
-
-    def attention(y: Tensor) -> Tensor:
-        return y.cumsum(dim=1) / 3
-
-    def ffn(y: Tensor) -> Tensor:
-        return torch.tanh(y) * y.flip(-1)
-
+def _orders(x: Tensor, first_norm: Layer, attention: Layer, second_norm: Layer,
+            ffn: Layer) -> dict[str, Tensor]:
+    """What blocks of another order give, by the message that names the order."""
     after = x + attention(first_norm(x))
     alone = attention(first_norm(x))
     normed = first_norm(x) + attention(first_norm(x))
     post = first_norm(x + attention(x))
     swapped = x + attention(second_norm(x))
     early = x + ffn(second_norm(x))
-    slips = {
+    return {
         "both sums are missing: each part adds to the stream": ffn(second_norm(alone)),
         "the sum around attention is missing": alone + ffn(second_norm(alone)),
         "the sum around the feed-forward layer is missing": ffn(second_norm(after)),
@@ -107,9 +94,30 @@ def check_my_block(my_block: Callable[..., Tensor]) -> None:
         "the norms are missing: every part reads through one":
             x + attention(x) + ffn(x + attention(x)),
     }
+
+
+def check_my_block(my_block: Callable[..., Tensor]) -> None:
+    """The order of two norms, two parts and two sums."""
+    x = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(6))
+    given = x.clone()
+
+    def first_norm(y: Tensor) -> Tensor:
+        return 1.5 * y / y.pow(2).mean(dim=-1, keepdim=True).sqrt()
+
+    def second_norm(y: Tensor) -> Tensor:
+        return 0.5 * y / y.pow(2).mean(dim=-1, keepdim=True).sqrt()
+
+    def attention(y: Tensor) -> Tensor:
+        return y.cumsum(dim=1) / 3
+
+    def ffn(y: Tensor) -> Tensor:
+        return torch.tanh(y) * y.flip(-1)
+
     answer = call(my_block, x, first_norm, attention, second_norm, ffn)
     expect(close(x, given), "x itself was changed: write x = x + ..., not x += ...")
-    diagnose(answer, after + ffn(second_norm(after)), slips, "the block")
+    after = x + attention(first_norm(x))
+    diagnose(answer, after + ffn(second_norm(after)),
+             _orders(x, first_norm, attention, second_norm, ffn), "the block")
     passed("norm before each part, and both parts add to an untouched stream")
 
 

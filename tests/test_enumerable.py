@@ -2,12 +2,15 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from models import one_line
 
 from minillama.alignment import enumerable as e
+from minillama.alignment import losses
+from minillama.alignment.gae import gae
 from minillama.alignment.rejection import best_of_n
 from minillama.alignment.rollout import sample
 from minillama.errors import UserError
@@ -122,3 +125,41 @@ def test_rejection_sampling_reaches_what_best_of_n_can(world):
     assert found.gap < ideal.gap + 0.02
     assert 0.8 * ideal.reward < found.reward < ideal.reward
     assert e.kl(e.table(policy), exact) < 0.3
+
+
+# Bugs, exposed where the optimum is known -----------------------------------------
+
+
+def reversed_sign(scores, logprobs, reference, mask, beta):
+    return losses.shaped_rewards(scores, logprobs, reference, mask, -beta)
+
+
+def shifted(by):
+    def estimate(rewards, values, mask, gamma, lam):
+        advantages, returns = gae(rewards, values, mask, gamma, lam)
+        moved = torch.zeros_like(advantages)
+        if by > 0:
+            moved[:, by:] = advantages[:, :-by]
+        else:
+            moved[:, :by] = advantages[:, -by:]
+        return moved.masked_fill(~mask, 0.0), returns
+    return estimate
+
+
+BUGS = {"none": {}, "reversed sign": {"shape": reversed_sign},
+        "one token late": {"estimate": shifted(1)},
+        "one token early": {"estimate": shifted(-1)}}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_true_kl_to_the_optimum_exposes_bugs(world, bug):
+    settings = replace(e.PPO, iterations=40)
+    policy, rows = e.by_ppo(world, settings, **BUGS[bug])
+    begin = e.kl(world.reference, e.optimum(
+        world.reference, world.rewards, settings.beta))
+    end = world.to_optimum(policy, settings.beta)
+    print(f"{bug}: {begin:.3f} -> {end:.3f}, score {rows[-1]['score']:.2f}")
+    complaint = e.complaint([begin, end])
+    assert (complaint is None) == (bug == "none"), complaint
+    # what makes them dangerous: the score rises all the same
+    assert rows[-1]["score"] > rows[0]["score"] + 0.5

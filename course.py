@@ -64,8 +64,11 @@ def install():
         if subprocess.call(pip + what, cwd=HERE):
             sys.exit("course.py: pip could not install everything (its message is "
                      "above): mend that and run the same command again")
-    with open(STAMP, "w") as file:
-        file.write(wanted())
+    try:
+        with open(STAMP, "w") as file:
+            file.write(wanted())
+    except OSError as error:
+        sys.exit("course.py: cannot write %s: %s" % (STAMP, error.strerror))
     print("the environment is ready in %s" % ENVIRONMENT)
 
 

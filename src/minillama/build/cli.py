@@ -2,11 +2,13 @@
 that has the package."""
 
 import argparse
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import time
+from typing import NoReturn
 
 from ..errors import UserError
 from .paths import NOTEBOOKS, OUT, ROOT, SLIDES, STUDENT
@@ -24,9 +26,20 @@ VERBS = {
 }
 
 
+OURS_TO_TELL = {errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse for whatever it cannot understand."""
+        self.exit(2, f"{self.prog}: {message}; --help lists the verbs\n")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Parse a command, run it, and turn trouble into one line and a status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="course.py", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Llama 2 in miniature.", epilog="verbs:\n" + "\n".join(
             f"  {verb:<9}{text}" for verb, text in VERBS.items()))
@@ -44,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("\nstopped; nothing is half-written, and the same command goes on "
                  "from here")
     except OSError as error:
-        if error.errno not in (13, 28, 30):  # no permission, no space, read-only
+        if error.errno not in OURS_TO_TELL:
             raise
         sys.exit(f"course.py {args.verb}: {error.strerror}: {error.filename or OUT}")
 

@@ -10,6 +10,7 @@ import nbformat
 from packaging.requirements import Requirement
 
 from .. import stages
+from ..errors import UserError
 from .check_decks import find_browser
 from .incremental import cells_digest
 from .paths import NOTEBOOKS, ROOT, VENDOR
@@ -78,8 +79,11 @@ def _in_step(path, written) -> Finding:
     if not written.exists():
         return True, f"{path.stem}: not built yet"
     try:
-        same = cells_digest(nbformat.read(written, as_version=4)) == cells_digest(
-            read(path))
+        fresh = cells_digest(read(path))
+    except UserError as error:
+        return False, f"{path.stem}: its source needs mending: {error}"
+    try:
+        same = cells_digest(nbformat.read(written, as_version=4)) == fresh
     except Exception as error:  # nbformat raises many kinds
         return False, f"{written.name} is damaged ({type(error).__name__}): build it"
     return same, f"{path.stem}: " + ("in step with its source" if same else

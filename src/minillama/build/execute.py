@@ -1,10 +1,13 @@
 """Run a notebook in a fresh kernel: offline, repeatable, measured."""
 
+import asyncio
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +42,13 @@ class Client(NotebookClient):
     """A notebook client that leaves cells tagged ``live`` to people with a kernel."""
 
     run_live = False
+    stopped = False
     bar: tqdm | None = None
+
+    async def async_start_new_kernel(self, **kwargs: Any) -> None:
+        """Start the kernel; nbclient has put up its signal handlers by now."""
+        self._stop_on_signals()
+        await super().async_start_new_kernel(**kwargs)
 
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int,
                                  **kwargs: Any) -> NotebookNode:
@@ -49,6 +58,23 @@ class Client(NotebookClient):
         if "live" in tags(cell) and not self.run_live:
             return cell
         return await super().async_execute_cell(cell, cell_index, **kwargs)
+
+    def _stop_on_signals(self) -> None:
+        """Ctrl-C cancels the run, so that the kernel is put away in the usual way.
+
+        nbclient's own handler kills the kernel under the running cell, and what then
+        comes up is an assertion about that. A cancelled cell it reports as a dead
+        kernel, hence ``stopped``.
+        """
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def stop() -> None:
+            self.stopped = True
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(RuntimeError):  # Windows, or not in the main thread
+                loop.add_signal_handler(number, stop)
 
 
 def environment(figures: Path | None = FIGURES) -> dict[str, str]:
@@ -81,7 +107,9 @@ def execute(notebook: NotebookNode, name: str, run_live: bool = False,
         cell = _failing(notebook)
         where = f"cell {cell.id}" if cell else "a cell"
         raise UserError(f"{name}: {where} failed: {_last_line(error)}") from None
-    except (CellTimeoutError, DeadKernelError) as error:
+    except (CellTimeoutError, DeadKernelError, asyncio.CancelledError) as error:
+        if client.stopped:
+            raise KeyboardInterrupt from None
         raise UserError(f"{name}: the kernel gave up: {_last_line(error)}") from None
     finally:
         stop.set()
@@ -106,7 +134,8 @@ def _watch(client: Client, measured: Measured, stop: threading.Event) -> None:
 
 
 def _failing(notebook: NotebookNode) -> NotebookNode | None:
-    for cell in notebook.cells:
+    # the last one: errors before it are those that a cell was allowed to show
+    for cell in reversed(notebook.cells):
         if any(o.output_type == "error" for o in cell.get("outputs", [])):
             return cell
     return None

@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from .. import stages
 from ..errors import UserError
-from ..files import write_text
+from ..files import write_bytes, write_text
 from . import export, readme
 from .check_decks import check, find_browser
 from .execute import execute
@@ -44,6 +44,8 @@ def build(wanted: list[str] | None = None) -> list[Row]:
         expected = sum(state.get(p.stem, {}).get("seconds", 30) for p in stale)
         print(f"{len(stale)} of {len(chosen)} notebooks to run, about "
               f"{expected:.0f} s, and the stages they need:")
+    else:
+        print("no notebook has to run: nothing they are made from has changed")
     _train({name for p in stale
             for name in stages_used(p.read_text(encoding="utf-8"))})
     for path in stale:
@@ -83,14 +85,14 @@ def run(path: Path) -> NotebookNode:
     written = NOTEBOOKS / f"{path.stem}.ipynb"
     known = load_state().get(path.stem, {})
     digest = cells_digest(notebook)
+    draft_figures = OUT / "figures" / path.stem
+    shutil.rmtree(draft_figures, ignore_errors=True)
+    measured = execute(notebook, path.stem, figures=draft_figures)
     aside = save_if_edited(written, notebook, known.get("cells"))
     if aside is not None:
         print(f"{written.name} was edited by hand; your version is kept as "
               f"{aside.name}")
-    draft_figures = OUT / "figures" / path.stem
-    shutil.rmtree(draft_figures, ignore_errors=True)
-    measured = execute(notebook, path.stem, figures=draft_figures)
-    _keep_figures(draft_figures, path.stem, known.get("figures", []))
+    _keep_figures(draft_figures, known.get("figures", []))
     write_text(written, nbformat.writes(notebook) + "\n")
     remember(path.stem, key=notebook_key(path), cells=digest,
              seconds=round(measured.seconds, 1), memory=measured.memory,
@@ -101,14 +103,14 @@ def run(path: Path) -> NotebookNode:
     return notebook
 
 
-def _keep_figures(draft: Path, name: str, before: list[str]) -> None:
+def _keep_figures(draft: Path, before: list[str]) -> None:
     """Move the figures of a finished notebook into figures/, and old ones out."""
     FIGURES.mkdir(exist_ok=True)
     for old in before:
         for file in FIGURES.glob(f"{old}.*"):
             file.unlink()
     for file in sorted(draft.glob("*")):
-        shutil.copyfile(file, FIGURES / file.name)
+        write_bytes(FIGURES / file.name, file.read_bytes())
 
 
 def _publish(path: Path) -> Row:

@@ -46,6 +46,8 @@ def read(path: Path) -> NotebookNode:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path.name}: {error}") from None
     notebook = jupytext.reads(text, fmt="py:percent")
+    if not notebook.cells:
+        raise UserError(f"{path.name} has no cells")
     slug = path.stem.split("_", 1)[1]
     for number, cell in enumerate(notebook.cells, 1):
         cell.id = f"{slug}-{number:02d}"

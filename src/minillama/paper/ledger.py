@@ -55,13 +55,17 @@ class Table(Entry):
         """
         if column not in self.columns:
             raise UserError(f"{self.id} has no column {column!r}: {self.columns}")
-        labels = {}
+        labels: dict[str, list[list[Any]]] = {}
         for values in self.rows:
             for n in range(1, min(4, len(values)) + 1):
-                labels.setdefault(" / ".join(map(str, values[:n])), values)
+                labels.setdefault(" / ".join(map(str, values[:n])), []).append(values)
         if row not in labels:
             raise UserError(_unknown(f"row of {self.id}", row, labels))
-        return labels[row][self.columns.index(column)]
+        if len(labels[row]) > 1:
+            longer = [name for name in labels if name.startswith(f"{row} / ")]
+            raise UserError(f"{self.id} has {len(labels[row])} rows {row!r}: name one "
+                            f"in full, such as {longer[0]!r}")
+        return labels[row][0][self.columns.index(column)]
 
 
 @cache

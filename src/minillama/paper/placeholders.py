@@ -6,6 +6,7 @@ a format may follow a second bar for facts and context: ``{{fact:x|.1f}}``.
 """
 
 import re
+from functools import partial
 from typing import Any
 
 from ..errors import UserError
@@ -31,26 +32,49 @@ def _value(kind: str, name: str) -> str:
         entry, value = table(parts[0]), table(parts[0]).cell(parts[1], parts[2])
         how = parts[3] if len(parts) > 3 else ""
     else:
-        path = parts[0].split(".")
-        entry = fact(path[0]) if kind == "fact" else context(path[0], path[1])
-        value = _follow(entry, path[1:] if kind == "fact" else path[2:], name)
+        entry, path = _entry(kind, parts[0])
+        value = _follow(entry, path, name)
         how = parts[1] if len(parts) > 1 else ""
+        unsure = entry.raw.get("memory_only_fields", [])
+        if any(step in unsure for step in path):
+            raise UserError(f"{name} rests on memory alone: leave it out")
     if entry.confidence == "memory-only":
         raise UserError(f"{name} is confirmed by no source: leave it out")
-    return ("about " if entry.approximate else "") + readable(value, how)
+    if value is None or isinstance(value, dict):
+        raise UserError(f"{name} has no single value to print")
+    try:
+        return ("about " if entry.approximate else "") + readable(value, how)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{name} cannot be printed as {how!r}: {error}") from None
+
+
+def _entry(kind: str, name: str) -> tuple[Entry, list[str]]:
+    """The entry that a name begins with, and the steps into its value after it.
+
+    Ids may have dots ("llama3.1"): the longest beginning that is one is meant.
+    """
+    section, _, rest = name.partition(".") if kind == "context" else ("", "", name)
+    steps = rest.split(".")
+    look = fact if kind == "fact" else partial(context, section)
+    for n in range(len(steps), 0, -1):
+        try:
+            return look(".".join(steps[:n])), steps[n:]
+        except UserError:
+            continue
+    return look(steps[0]), []  # raises, and says which names are close
 
 
 def _follow(entry: Entry, path: list[str], name: str) -> Any:
     value = entry.raw.get("value")
-    for step in path:
-        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        elif isinstance(value, dict) and step in value:
-            value = value[step]
-        else:
-            raise UserError(f"{name}: the entry has no {step!r}")
-    if value is None or isinstance(value, dict):
-        raise UserError(f"{name} has no single value to print")
+    while path:
+        if isinstance(value, list) and path[0].isdigit() and int(path[0]) < len(value):
+            value, path = value[int(path[0])], path[1:]
+            continue
+        ends = [n for n in range(len(path), 0, -1)  # keys may have dots too
+                if isinstance(value, dict) and ".".join(path[:n]) in value]
+        if not ends:
+            raise UserError(f"{name}: the entry has no {path[0]!r}")
+        value, path = value[".".join(path[:ends[0]])], path[ends[0]:]
     return value
 
 
@@ -62,7 +86,9 @@ def readable(value: Any, how: str = "") -> str:
         return format(value, how)
     if isinstance(value, list):
         return ", ".join(readable(item) for item in value)
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e18:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {readable(item)}" for key, item in value.items())
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e18:
         value = int(value)
     if isinstance(value, int):
         for size, word in ((10**12, "trillion"), (10**9, "billion")):

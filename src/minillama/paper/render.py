@@ -6,6 +6,7 @@ from typing import Any
 
 from IPython.display import HTML, Math, display
 
+from ..errors import UserError
 from .ledger import equation, table
 from .placeholders import readable
 
@@ -47,6 +48,9 @@ def show_table(id: str, columns: Sequence[str] | None = None,
     """Display a table of the paper, or some of its columns and rows (by number)."""
     entry = table(id)
     names = list(columns or entry.columns)
+    unknown = [name for name in names if name not in entry.columns]
+    if unknown:
+        raise UserError(f"{id} has no column {unknown[0]!r}: {entry.columns}")
     chosen = [entry.columns.index(name) for name in names]
     picked = [entry.rows[i] for i in rows] if rows is not None else entry.rows
     caption = (f"Llama 2 paper, Table {entry.number}: {entry.label} "

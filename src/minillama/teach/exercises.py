@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -46,7 +47,8 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     except NotImplementedError:
         raise Wrong(f"{name} is still waiting for you to write it") from None
     except Exception as error:  # a student's code may raise anything
-        raise Wrong(f"{name} stopped with {type(error).__name__}: {error}") from None
+        raise Wrong(f"{name} stopped with {type(error).__name__}: "
+                    f"{_one_line(str(error))}") from None
     if result is None:
         raise Wrong(f"{name} gave nothing back: is there a return in it?")
     return result
@@ -63,6 +65,8 @@ def close(a: Any, b: Any, tolerance: float = 1e-4) -> bool:
             return False
         return torch.allclose(a.double(), b.double(), rtol=tolerance, atol=tolerance,
                               equal_nan=False)
+    a, b = (x.tolist() if isinstance(x, (np.ndarray, np.generic)) else x
+            for x in (a, b))
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         return len(a) == len(b) and all(close(x, y, tolerance) for x, y in zip(a, b))
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
@@ -98,4 +102,9 @@ def diagnose(answer: Any, truth: Any, mistakes: Mapping[str, Any], what: str,
 
 def _short(value: Any) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else repr(value)
+    text = _one_line(text)
     return text if len(text) < 80 else text[:77] + "..."
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -65,14 +65,15 @@ def frames(draw: Callable[..., None], alt: Callable[..., str],
     rows = "".join(_slider(name, texts) for name, texts in labels.items())
     first = (f'<img alt="{html.escape(alts[0])}" '
              f'src="data:image/png;base64,{pictures[0]}">')
-    # "</" would end the script element that the data stands in
+    # "</script" would end the element that the data stands in, "<!--" open a comment
     display(HTML(f'<div class="frames">{rows}{first}<script type="application/json">'
-                 f'{data.replace("</", "<" + chr(92) + "/")}</script>'
+                 f'{data.replace("<", chr(92) + "u003c")}</script>'
                  f"<script>{SCRIPT}</script></div>"))
 
 
 def _label(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:g}" if number else str(value)
 
 
 def _slider(name: str, texts: list[str]) -> str:

@@ -45,8 +45,8 @@
       kids.forEach(k => { k.style.zoom = z; });
     }
     // words alone may be larger; listings keep their 79 columns
-    if (z === 1 && !sec.querySelector('pre, img, table, .algorithm, .pair'))
-      for (const larger of [1.4, 1.25, 1.12]) {
+    if (z === 1 && !sec.querySelector('pre, img, table'))
+      for (const larger of sec.querySelector('.algorithm') ? [1.25, 1.12] : [1.4, 1.25, 1.12]) {
         kids.forEach(k => { k.style.zoom = larger; });
         z = larger;
         if (sec.scrollHeight <= .9 * ROOM && sec.scrollWidth <= W) break;

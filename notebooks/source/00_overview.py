@@ -3,7 +3,7 @@
 #
 # *Llama 2: Open Foundation and Fine-Tuned Chat Models*, presented by Ricky Sun and Yuning Wu.
 #
-# **Paper**: the whole of it, from above. **Minutes**: 40. **On the map**: *overview*, then tokenizer, norm, position, feed-forward, attention, model, pretraining, and the alignment half.
+# **Paper**: the whole of it, from above. **Minutes**: 55, exercises 10. **On the map**: *overview*, then tokenizer, norm, position, feed-forward, attention, model, pretraining, and the alignment half.
 #
 # Afterwards you can say what problem the paper addresses and how, what changed against Llama 1, and where each part of it is rebuilt in this series.
 
@@ -30,7 +30,7 @@ from minillama.training.pretrain import evaluate
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Context: everyone could use these models, few could study them
 #
-# Large language models write, summarise and program, and millions of people reach them through a chat window. The weights of some were public in early 2023: BLOOM, Llama 1, Falcon. They could continue a text. None could stand in for ChatGPT, BARD or Claude as a product.
+# Large language models write, summarise and program, and millions of people reach them through a chat window. The weights of some were public by the middle of 2023: BLOOM, Llama 1, Falcon. They could continue a text. None could stand in for ChatGPT, BARD or Claude as a product.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask: what is the difference between a model that continues a text and one you can talk to? Collect two answers. The second half of the paper is the answer.
@@ -38,9 +38,9 @@ from minillama.training.pretrain import evaluate
 # Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### The problem: the last step was a secret
+# ### The problem: the last step was hidden
 #
-# What separates the closed products from the public models is the step after pretraining: tuning on human preferences, for helpfulness and for safety. It costs much computation and many annotators, and nobody had written down how it is done at this scale. Research on alignment was left to those who owned a product.
+# What separates the closed products from the public models is the step after pretraining: tuning on human preferences, for helpfulness and for safety. It costs much computation and many annotators, and was seldom described well enough to be repeated. Research on alignment was left to those who owned a product.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # This is the problem statement of the talk. Two gaps: of ability, and of transparency.
@@ -50,7 +50,7 @@ from minillama.training.pretrain import evaluate
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
 # ### The approach: do it in the open, and write it down
 #
-# Meta trained a family of models of up to 70 billion parameters on {{fact:pretrain_tokens}} tokens, tuned them into **Llama 2-Chat**, and described the tuning step by step: supervised examples, two reward models, five rounds of reinforcement learning, a trick for remembering instructions, and the safety work around all of it.
+# Meta trained a family of models of up to 70 billion parameters on {{fact:pretrain_tokens}} tokens, tuned them into **Llama 2-Chat**, and described the tuning step by step: supervised examples, two reward models, which learnt from people what a good answer is, five rounds of tuning with their scores, a trick for remembering instructions, and the safety work around all of it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # "Open" deserves a footnote, and notebook 16 writes it: the weights come under a licence of their own, the data stayed closed.
@@ -60,7 +60,7 @@ from minillama.training.pretrain import evaluate
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
 # ### How the problem was addressed, in one breath
 #
-# Sizes of {{fact:release_sizes}} were released; a fourth of 34B is reported and was held back. In human comparisons Llama 2-Chat beat most open chat models and came near some closed ones. Safety came from special annotation, from red teaming by {{fact:red_team_people}} people, and from evaluation again and again.
+# Sizes of {{fact:release_sizes}} were released; a fourth of 34B is reported and was held back. In human comparisons Llama 2-Chat beat most open chat models and came near some closed ones. Safety came from special annotation, from red teaming, in which more than {{fact:red_team_people}} people tried to make the model misbehave, and from evaluation again and again.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Say "in the authors' own human evaluation", because that is what it is. Ask what one would want to know about it. Notebook 14 reads the small print: agreement between raters, no coding questions, prompts of their own.
@@ -92,7 +92,7 @@ print("Title:" + tokenizer.decode(answer))
 #
 # Both counts come from the same function of the package, one on the tiny configuration, one on the real one.
 #
-# **Predict.** One page of this notebook's paper stands for our model. How high is the pile that stands for the 70B model: a metre, a house, a mountain?
+# **Predict.** One sheet of paper stands for our model. How high is the pile that stands for the 70B model: a metre, a house, a mountain?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A sheet is a tenth of a millimetre. Eighty thousand of them make eight metres: a house.
@@ -109,9 +109,9 @@ assert big.parameter_count() == paper.fact("params_70b").value
 assert 70_000 < ratio < 100_000
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The world of the tiny model
+# ### A world that a program wrote, and can judge
 #
-# Documents of ten kinds, from a seeded generator: stories, facts, questions, sums, letters. Press on through a few. Whatever a model says about this farm is right or wrong, and a program can tell which. The annotators of the later notebooks are simulated too, and the series says so wherever they appear.
+# Documents of ten kinds, from a seeded generator: stories, facts, questions, sums, letters. Move the slider through a few. Whatever a model says about this farm is right or wrong, and a program can tell which. The annotators of the later notebooks are simulated too, and the series says so wherever they appear.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Demo: move the slider through the kinds. Ask which kind will teach the model to copy a name from the question into the answer. The look-ups.
@@ -125,7 +125,7 @@ frames(drawings.draw_document, drawings.describe_document,
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Architectural overall: the family and its pipeline
 #
-# A foundation model is pretrained on raw text. Examples teach it to answer. People compare answers, and two reward models learn from them. Then the model is tuned against those, round after round, with new comparisons of its newest answers every time.
+# A foundation model is pretrained on raw text. Examples teach it to answer. People compare answers, and two reward models learn from them. Then the model is tuned to score well with those, round after round, with new comparisons of its newest answers every time.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Follow the arrows with a finger and stop at the loop: comparisons are collected anew for each round, because a reward model knows only the kind of answers it has seen. Ask why that might be. Notebook 11 lets it go wrong.
@@ -143,9 +143,9 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### How it talks to itself: the formal algorithm from above
+# ### The formal algorithm from above: every layer adds, none overwrites
 #
-# Notebook 06 gives the pseudocode of the whole model. From far away it is four steps and a block of two: every layer reads the stream, and adds to it.
+# Notebook 06 gives the pseudocode of the whole model. From far away it is four steps and a block of two. $X$ holds one vector for each token, the stream; every layer reads it, and adds to it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Do not explain the parts now. Point at the two plus signs in the block: nothing is ever overwritten.
@@ -176,30 +176,34 @@ algorithm("learning_rate")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them vote on each by raising hands. Most believe that the architecture was rebuilt.
 #
-# Answer with the table: three of the eight, and two of those are not architecture. Three minutes.
+# Answer with the table: three of the eight, and no layer was replaced. The paper counts two of them as architecture, the context and the key-value heads: in its larger models several query heads share one key and one value (notebook 05). Three minutes.
 
 # %% tags=["remove-input", "talk", "result"]
 old, new = paper.fact("context_length_llama1").value, big.max_seq_len
+largest = ("Llama 1 / see the Llama 1 paper / 65B",
+           "Llama 2 / new mix of public online data / 70B")
+
+
+def printed(column: str) -> list[str]:
+    return [str(paper.table("table_1").cell(row, column)) for row in largest]
+
+
+heads = [str(LlamaConfig.named(n).n_kv_heads) for n in ("llama-1-65b", "llama-2-70b")]
 rows = [
     ["tokenizer, norm, positions, feed-forward", "these", "the same"],
     ["context, tokens", f"{old:,}", f"{new:,}"],
-    ["key-value heads, largest model", str(LlamaConfig.named(
-        "llama-1-65b").n_kv_heads), str(big.n_kv_heads)],
-    ["pretraining text, trillion tokens, largest",
-     str(paper.table("table_1").cell("Llama 1 / see the Llama 1 paper / 65B",
-                                     "pretraining tokens (trillions)")),
-     str(paper.table("table_1").cell(
-         "Llama 2 / new mix of public online data / 70B",
-         "pretraining tokens (trillions)"))],
+    ["key-value heads, largest model", *heads],
+    ["trillion tokens read, largest", *printed("pretraining tokens (trillions)")],
+    ["peak learning rate, largest model", *printed("peak learning rate")],
     ["chat models, and how they were made", "none", "Llama 2-Chat"],
 ]
 table(rows, ["", "Llama 1", "Llama 2"], "What changed, and what was kept")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### Twice the context, two trillion tokens at every size
+# ### The small models read as much as the large one
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The two points at the upper right are the news: the small models were trained on as much text as the large one, far beyond what was thought worth while.
+# The two points at the upper left are the news: the small models were trained on as much text as the large one, far beyond what was thought worthwhile.
 #
 # Ask who gains from a small model trained for long. Everyone who runs it afterwards. Two minutes.
 
@@ -213,17 +217,17 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
-# ## Llama 2 uniques: what nobody had written down before
+# ## Llama 2 uniques: what no open model had shown before
 #
-# Two reward models, because helpfulness and safety pull apart. A margin in their loss that asks for more distance between clearly different answers. Rejection sampling before PPO, over five rounds. **Ghost Attention**, which keeps an instruction alive over a long talk. Context distillation for safety. And the prices: hours, watts, annotations.
+# Two reward models, because helpfulness and safety pull apart. A margin in their loss that asks for more distance between clearly different answers. Five rounds, first with rejection sampling, which keeps the best of several answers, at last with PPO too, a method of reinforcement learning. **Ghost Attention**, which keeps an instruction alive over a long talk. Context distillation for safety. And the prices: hours, watts, annotations.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Say where each is rebuilt: notebooks 09, 10, 11, 12, 13.
+# Say where each is rebuilt: notebooks 09, 10, 11, 12, 13. Rejection sampling, PPO and context distillation were known; new is to see all of it together, with its prices.
 #
 # Ask which of these they have heard of elsewhere. Ghost Attention will be the one that nobody has. Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Llama 2 to Llama 2-Chat: the second half needs little data
+# ## Llama 2 to Llama 2-Chat: the second half is fed by people
 #
 # The foundation read {{fact:pretrain_tokens}} tokens. Then came demonstrations written by people, and comparisons made by people.
 #
@@ -265,6 +269,8 @@ show(
 # **Predict.** At equal size, by how many points does Llama 2 lead over MPT and Falcon, and over Llama 1: about five, fifteen, or forty?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
+# The answer: nearly twenty over both rivals at 7B, fifteen over MPT and seven over Falcon at the next size; five to ten over Llama 1.
+#
 # MMLU's four choices make twenty-five the score of a guesser. Ask which models are at that line: the 7B models of the two rivals.
 #
 # Two minutes.
@@ -279,12 +285,12 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### Against the closed models: near the one, far from the other
+# ### Near GPT-3.5 except in code, far from GPT-4
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The gap to GPT-4 is large everywhere, the gap to GPT-3.5 is large in code only. The paper says so itself.
 #
-# Empty cells were not reported. One minute.
+# A shot is an example that stands in the prompt. Empty cells were not reported. One minute.
 
 # %% tags=["remove-input", "talk"]
 paper.show_table("table_4")
@@ -292,7 +298,7 @@ paper.show_table("table_4")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Safety and helpfulness pull in two directions
 #
-# A model that refuses everything is safe. So the paper measures both: violations on about two thousand adversarial prompts, and refusals of harmless ones. On its helpfulness set false refusals are rare; on a set of {{fact:false_refusal_borderline_n}} borderline prompts they are not.
+# A model that refuses everything is safe. So the paper measures both: violations on about two thousand adversarial prompts, and refusals of harmless ones. On its helpfulness set false refusals are rare; on a set of {{fact:false_refusal_borderline_n}} borderline prompts they are not. The table adds two automatic measures, of truth and of toxic language.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The example everyone remembers: a chat model that would not explain how to kill a process.
@@ -305,7 +311,7 @@ paper.show_table("table_14")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Meta employees, Mistral AI, and what came of it
 #
-# Two authors of Llama 1 founded Mistral AI with a colleague from DeepMind in spring 2023. {{context:mistral.release.days_after_llama2}} days after Llama 2 came Mistral 7B, a Llama in shape with grouped keys and a sliding window, free of Llama's licence. Its paper claims to beat Llama 2 13B throughout; its own table holds one exception.
+# Two authors of Llama 1 founded Mistral AI with a researcher from DeepMind in spring 2023. {{context:mistral.release.days_after_llama2}} days after Llama 2 came Mistral 7B, a Llama in shape with grouped keys and a sliding window, free of Llama's licence. Its paper claims to beat Llama 2 13B throughout; its own table holds one exception.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The exception is NaturalQuestions, by two tenths of a point. Notebook 15 tells the story with sources and builds the window.
@@ -315,7 +321,7 @@ paper.show_table("table_14")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Check it: does the paper add up?
 #
-# A reader's first duty is arithmetic. Two tables of the paper print a total beneath their rows.
+# A reader's first duty is arithmetic. Two of the paper's tables print a total beneath counts that anybody can add.
 #
 # **Predict.** GPU hours in Table 2, comparisons in Table 6: do both totals agree with their rows?
 
@@ -333,9 +339,9 @@ for number, column in (("table_2", "GPU hours"), ("table_6", "comparisons")):
           f"printed {total:,}, gap {sum(parts) - total:,}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Hours, carbon and parameters do agree
+# ### The hours agree, the comparisons do not
 #
-# The hours agree exactly. The comparisons do not: the rows are 1,577 more than the total, and nobody has explained why. We keep both numbers in the ledger and quote neither without saying which.
+# The rows of the comparisons are 1,577 more than their total, and nobody has explained why. We keep both numbers in the ledger and quote neither without saying which. Parameters can be recomputed as well: our configurations must give the counts that other public code quotes.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The ledger behind this series marks each number with its table and with how many independent transcriptions agree on it. A number that is not in it does not get on a slide.
@@ -360,7 +366,7 @@ for short, name in sizes.items():
 # %% [markdown] slideshow={"slide_type": "notes"}
 # This is the first exhibit of a museum that runs through the series: famous bugs, rebuilt. All of them have in common that the output looks right.
 #
-# The check that exposes it here is the loss on unseen text. In later notebooks it is an equality with somebody else's code. Three minutes.
+# What exposes it here is the loss on unseen text, and only beside the loss of the right model: alone it would alarm nobody. In later notebooks the check is an equality with somebody else's code. Three minutes.
 
 # %% tags=["result"]
 broken = copy.deepcopy(model)
@@ -377,9 +383,9 @@ print(f"loss on unseen text: right {losses[0]:.2f}, broken {losses[1]:.2f}")
 assert losses[1] > losses[0]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
-# ## The road map
+# ## The road map: build, align, look around
 #
-# Seven notebooks build the model, one trains it, five turn it into a chat model, and four look around: safety, comparisons, Mistral, discussion. Each stands alone and can be opened first.
+# After this one, six notebooks build the model, one trains it, five turn it into a chat model, and four look around: safety, comparisons, Mistral, discussion. Each stands alone and can be opened first.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Say which ones today's talk will touch. Every notebook has the same arc: a problem felt, a picture, the formal algorithm beside the source, a check by an independent witness, a bug, a measured use, the real sizes.
@@ -406,9 +412,9 @@ show(
 # Ask them to really write predictions down. A wrong one that was written is worth more than a right one that was thought. One minute.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
-# ## Conclusion and discussion, in advance
+# ## Conclusion and discussion: four questions to carry along
 #
-# Four questions to keep in mind while the pieces are built. What did the authors overlook? What could have been taken further? Were there errors? Have others disputed the findings? Notebook 16 answers with sources: data that was never described, a method that was never compared, a licence that is not quite open, a parity that later votes did not confirm.
+# What did the authors overlook? What could have been taken further? Were there errors? Have others disputed the findings? Notebook 16 answers with sources: data that was never described, a method that was never compared, a licence that is not quite open, a parity that later votes did not confirm.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Hand out one question to each row; they report at the end of the series.
@@ -418,7 +424,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
 # ### What changed since, and future research
 #
-# Llama 3 read {{context:followups.llama3.tokens}} tokens and kept this architecture with grouped keys at every size. The alignment half changed more: the margin was dropped, and DPO took the place of PPO. What stayed open is the subject of the last slides of notebook 16.
+# Llama 3 read {{context:followups.llama3.tokens}} tokens and kept this architecture with grouped keys at every size. The alignment half changed more: the margin was dropped, and DPO, which learns from comparisons without a reward model, took the place of PPO. What stayed open is the subject of the last slides of notebook 16.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which half of the paper they expect to have aged better. The architecture, inherited, is nearly unchanged; the alignment recipe, new, was replaced within a year.
@@ -448,10 +454,10 @@ checks.check_tokens_per_parameter(tokens_per_parameter)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: days on a cluster (4 minutes)
 #
-# Table 2 gives GPU hours. Return how many days a model takes on a given number of GPUs, if a part of the time, `lost`, goes to restarts.
+# Table 2 gives GPU hours. Return how many days a model takes on a given number of GPUs, if a share `lost` of all the time that passes goes to restarts.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The slips: minutes for hours, multiplying by the loss instead of dividing by what is left, and forgetting that a day has twenty-four hours.
+# The slips: multiplying by what is left instead of dividing by it, leaving out the GPUs, and forgetting that a day has twenty-four hours.
 #
 # Four minutes.
 
@@ -472,7 +478,7 @@ checks.check_days(days)
 # Figure 2 of the paper defines it as wins over wins plus losses. Figure 1 shows wins, ties and losses as parts of a whole. Return both rates, in percent: without ties, and as a part of all.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The same study gives two numbers that sound alike. Against ChatGPT the first passes fifty and the second does not. Ask which one ends up in a headline.
+# The same votes give two numbers that sound alike. With those of Figure 1 against ChatGPT the first passes fifty and the second does not. Ask which one ends up in a headline.
 #
 # Five minutes.
 

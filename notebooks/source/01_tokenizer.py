@@ -3,7 +3,7 @@
 #
 # A model reads numbers, so text must become a sequence of numbers from a fixed list. Byte-pair encoding learns that list from the text itself: join what stands together most often, and repeat.
 #
-# **Paper**: section 2.2. **Minutes**: 75. **On the map**: *tokenizer*, norm, position, feed-forward, attention, model, pretraining.
+# **Paper**: section 2.2. **Minutes**: 75, exercises 30. **On the map**: *tokenizer*, norm, position, feed-forward, attention, model, pretraining.
 #
 # Afterwards you can train a tokenizer, encode by the rules of Llama 2, prove both right, and name the bugs that leave the text readable.
 
@@ -74,7 +74,7 @@ table(rows, columns, "What a list from a thousand documents knows")
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Both answers waste what the model has least of
 #
-# Attention compares every unit with every other one, so a text five times as long costs far more than five times the work, and the context fills up early.
+# Attention compares every unit with every other one, so a text five times as long costs more than five times the work, and the context fills up early.
 #
 # An unknown word is worse: it becomes one common symbol, `<unk>`, and its letters are gone. No amount of training brings them back, and the model can never write that word.
 
@@ -101,6 +101,8 @@ table(rows, columns, "What a list from a thousand documents knows")
 # At first every character is a piece. Move the slider: at each step the pair that stands side by side most often in the Pasture becomes one piece, everywhere. The sign `▁` is a space made visible.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
+# Before touching it, ask which pair is joined first. Expect "t and h". A word begins more often than any two letters meet, so the space takes part; after the third merge "the" is one piece with its space in front.
+#
 # Demo: click into the slider and use the arrow keys. Let someone call out when the first whole word appears.
 #
 # Two things to watch in the lower sentence: the digits of 12 and 19 never join, and neither does the letter with two dots, which the Pasture does not contain. Both are explained later. Four minutes.
@@ -113,16 +115,16 @@ frames(drawings.draw_cut, drawings.describe_cut,
 explore(drawings.draw_cut, merges=range(187))
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
-# ## The merges, as they happen
+# ## The best pair is always taken, so the counts fall
 #
-# The tokenizer of this series: 512 pieces from three thousand documents. Three of them are marks (`<unk>`, `<s>`, `</s>`), 256 are the bytes, the rest is learnt. A function may look on at every merge.
+# The tokenizer of this series: 512 pieces from three thousand documents. Three of them are marks (`<unk>`, `<s>`, `</s>`), 256 are the bytes, the rest are the characters of the text and their unions. A function may look on at every merge.
 #
-# **Predict.** Which pair is joined first, and which whole word is completed first?
+# **Predict.** The first pair stands side by side more than sixteen thousand times. By what factor has the count fallen at the eighth merge, and at the last one that finds room: by two, three, ten, forty, a thousand?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "t and h" for the first pair. A word begins far more often than any two letters meet, so the space takes part.
+# Expect "a thousand" for the last. With so short a list every piece is still common; the lists of real models end at far rarer ones.
 #
-# After the third merge "the" is one piece with its space in front. Two minutes.
+# Let them add up: three marks, 256 bytes, 67 characters and the merges make 512. Two minutes.
 
 # %% tags=["result"]
 texts, learnt = pasture.texts(3000), []
@@ -227,7 +229,7 @@ for piece in candidates:
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Four rules, and each has a reason
 #
-# - A space only **begins** a piece, so pieces stay inside words.
+# - A space only **begins** a piece, or fills it: pieces stay inside words.
 # - **Digits** stay alone, so that numbers are spelt in one way.
 # - Letters never join punctuation or another **alphabet**: `owl` and `owl.` share their pieces.
 # - No piece is longer than sixteen characters.
@@ -291,7 +293,9 @@ algorithm("tokenizer_encode", source=False)
 # In the notation of brackets, encoding is four lines: put the text in brackets and make every replacement that was made in training, in the same order. On three hundred unseen documents it gives the pieces of the package.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Somebody may ask whether replaying pairs and joining by unions is always the same. Not for every list of pieces: a piece can be put together from other halves than the ones learnt. On the Pasture it never happens, and exercise 3 takes the general rule.
+# Somebody may ask whether replaying pairs and joining by unions is always the same. Not for every list of pieces: a piece can be put together from other halves than the ones learnt. On these documents it never happens, and exercise 3 takes the general rule.
+#
+# Training reads line by line, so there every line got a space in front; a text to encode is taken whole and gets one.
 #
 # Two minutes.
 
@@ -311,10 +315,10 @@ print(replay("Clover the owl likes pumpkins."))
 #
 # Llama's tokenizer puts a space before every text and takes it away on the way back. It is called the dummy prefix.
 #
-# **Predict.** `owl` alone, `owl` behind `the`, and ` owl` with a space before it: which two of the three get the same pieces for the owl?
+# **Predict.** `owl` alone, `owl` behind `the`, and ` owl` with a space before it: in which of the three does the owl cost one token more than in the other two?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect the second and third, since both have a space. The first and second do: the prefix makes the lonely owl look like the one in a sentence, and the third one ends up with two spaces.
+# Expect "in the second", since it has a space to pay for. The prefix makes the lonely owl look like the one in a sentence, so these two cost the same; the third ends up with two spaces.
 #
 # Two minutes.
 
@@ -385,16 +389,16 @@ print(len(lost), "texts came back changed;",
 assert lost and all(SPACE in text for text in lost)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
-# ## Digits stay alone, or numbers are spelt at random
+# ## Digits stay alone by rule, not by counting
 #
-# Counting knows nothing of numbers: frequent ones become a piece and others do not. We let SentencePiece train once without the rule.
+# One of the four rules keeps every digit a piece of its own. We let SentencePiece train once without it, on the same texts, with room for 1,024 pieces.
 #
-# **Predict.** Will `7`, `12`, `17`, `21` and `48` then be cut in one way or in several?
+# **Predict.** Will `12`, `17`, `21` and `48` then all be cut in the same way?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask how one would teach addition when twelve is one sign and forty-eight is two. The columns no longer line up.
+# Counting knows nothing of numbers: frequent ones became a piece and others did not. Ask how one would teach addition when twelve is one sign and forty-eight is two. The columns no longer line up.
 #
-# With the rule a number of three digits is always three tokens, in order. It costs length and buys a regular notation. Two minutes.
+# With the rule a number of three digits is always three tokens behind its space, in order. It costs length and buys a regular notation. Two minutes.
 
 # %% tags=["result"]
 free = their_tokenizer(texts, 1024, split_digits=False)
@@ -448,7 +452,7 @@ show(
 # The tiny model with each of these lists: a larger one means fewer tokens, and two larger tables, one to read and one to write. The series takes 512, where the tables are still a small part of the model.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The last column divides the work of a token by the characters it brings. It has a smallest value: beyond it the larger output table costs more than the shorter texts save. The parameters forbid a large list earlier.
+# The last column divides the work of a token by the characters it brings. It has a smallest value: beyond it the larger output table costs more than the shorter texts save. The tables eat into a small model long before that.
 #
 # Ask what a model of a hundred times the size would choose. Two minutes.
 
@@ -512,7 +516,7 @@ for word in ("owl", "fond", "donkey"):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
 # ## Break it again: encode the parts and join the ids
 #
-# A program encodes the question once and adds the ids of the answer. This is how most chat templates were first written.
+# A program encodes the question once and adds the ids of the answer. Many chat templates were first written this way.
 #
 # **Predict.** The answer is written with a space in front, ` A goat.`, and then without. In which case are the joined ids those of the whole text?
 
@@ -538,7 +542,7 @@ for answer in (" A goat.", "A goat."):
 # **Predict.** What does `The owl said 🦉 hoot.` look like then? Two different things go wrong.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The spaces vanish, since decode removes the first space of every text, and each text is now one token. The owl becomes four question marks, since a single byte of it is no character.
+# The spaces vanish, since decode removes the first space of every text, and each text is now one token. The owl becomes four question marks in boxes, since a single byte of it is no character.
 #
 # The cure: decode the whole list each time and print what is new, but hold back an unfinished character. Two minutes.
 
@@ -555,7 +559,7 @@ for n in range(len(ids) + 1):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The model notices what the reader does not
 #
-# All these slips keep the text readable, so we ask the trained model of notebook 07 how surprised it is, in nats per character, by unseen texts encoded in each way. Three variants have the same characters, the fourth has a space more in every line.
+# All these slips keep the text readable, so we ask the trained model of notebook 07 how surprised it is, in nats per character, by unseen texts encoded in each way. Three of the ways decode to the same text; "line by line" puts a space more in front of every line.
 #
 # **Predict.** Order them: right, no space in front, longest piece, line by line.
 
@@ -615,7 +619,7 @@ table(list(nats.items()), ["encoded", "nats per character"],
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them look for the begin mark, the byte and the learnt pieces in the list of ids.
 #
-# Expect "stories are longest, so they cost most". Per character it is the sums: digits stand alone and every one carries its space. Two minutes.
+# Expect "stories are longest, so they cost most". Per character it is the sums: digits stand alone, and the space before a number is a token of its own. Two minutes.
 
 # %%
 stage = stages.get("tokenizer")
@@ -647,7 +651,7 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
-# ## At 70B: the vocabulary almost costs nothing
+# ## At 70B: a large model can afford a large list
 #
 # Two tables have one row for each piece, one to read and one to write. Llama 2 has {{fact:tokenizer_vocab}} pieces, Llama 3 has {{context:followups.llama3.vocab}}.
 #
@@ -656,7 +660,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them guess before the table. Expect a few per cent at both sizes.
 #
-# The last column is the break-even: texts must shrink by that much before the larger list pays at inference. A big model can afford a big list, and this is one reason why lists grew. Three minutes.
+# The last column is the break-even: a token must carry that much more text before the larger list pays at inference. A big model can afford a big list, and this is one reason why lists grew. Three minutes.
 
 # %% tags=["result"]
 larger, rows = paper.context("followups", "llama3").value["vocab"], []
@@ -673,7 +677,7 @@ table(rows, columns, "Two tables as a share of all parameters")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What the paper reports: one paragraph
 #
-# Section 2.2: the tokenizer of Llama 1, {{fact:tokenizer_type}}, numbers split into digits, bytes for unknown characters, {{fact:tokenizer_vocab}} pieces. The file says more: {{fact:tokenizer_piece_counts.normal}} learnt pieces, {{fact:tokenizer_piece_counts.byte}} bytes, {{fact:tokenizer_piece_counts.control}} marks and one unknown. Coverage is {{fact:tokenizer_training.character_coverage}}, normalisation {{fact:tokenizer_training.normalization}}.
+# Section 2.2: the tokenizer of Llama 1, {{fact:tokenizer_type}}, numbers split into digits, bytes for unknown characters, {{fact:tokenizer_vocab}} pieces. The file says more: {{fact:tokenizer_piece_counts.normal}} ordinary pieces, {{fact:tokenizer_piece_counts.byte}} bytes, {{fact:tokenizer_piece_counts.control}} marks and one unknown. Coverage is {{fact:tokenizer_training.character_coverage}}, normalisation {{fact:tokenizer_training.normalization}}.
 #
 # No ablation of the vocabulary is reported. The chat markers such as `[INST]` are plain text and no pieces of their own.
 
@@ -695,7 +699,7 @@ table(rows, columns, "Two tables as a share of all parameters")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: count with weights (5 minutes)
 #
-# A text repeats its words. Count every distinct word once and give its pairs the weight of its frequency: the result is the same, and training is faster by a hundred.
+# A text repeats its words. Count every distinct word once and give its pairs the weight of its frequency: the result is the same, and far less has to be read.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The usual slip is a set of pairs for each word: banana has two of its pairs twice.
@@ -795,7 +799,7 @@ checks.check_to_ids(to_ids)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 5: and back again (6 minutes)
 #
-# Turn ids into text. `pieces` holds the learnt ones; any other id is a byte. All bytes given form valid characters. Remember the space in front.
+# Turn ids into text. `pieces` holds the learnt ones; any other id is a byte, and byte 0 has the id `first_byte`. All bytes given form valid characters. Remember the space in front.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Those who decode byte by byte get question marks. A simple way: make everything bytes first and decode once.
@@ -829,7 +833,7 @@ checks.check_from_ids(from_ids)
 #
 # [Sennrich, Haddow and Birch: byte-pair encoding for words](https://arxiv.org/abs/1508.07909). [SentencePiece](https://arxiv.org/abs/1808.06226). [Llama 2](https://arxiv.org/abs/2307.09288), section 2.2. [Llama 1](https://arxiv.org/abs/2302.13971), section 2.1. [Llama 3 and its new vocabulary](https://arxiv.org/abs/2407.21783).
 #
-# Next: notebook 02, the norm, and why a model divides by its own size.
+# Next: notebook 02, the norm, and why every token is divided by its own size.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The first one is short and still the best explanation there is. One minute.

@@ -1,9 +1,9 @@
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # # A norm before every layer keeps the stream in range
 #
-# RMSNorm divides each token by its own size and multiplies by a learned gain. It is the smallest part of Llama 2, it stands in front of every layer, and it is where low precision hurts first.
+# RMSNorm divides each token by its own size and multiplies by a learned gain. It is the smallest part of Llama 2, it stands in front of every layer, and it is one of the first places where low precision hurts.
 #
-# **Paper**: section 2.2. **Minutes**: 50. **On the map**: tokenizer, *norm*, position, feed-forward, attention, model, pretraining.
+# **Paper**: section 2.2. **Minutes**: 60, exercises 20. **On the map**: tokenizer, *norm*, position, feed-forward, attention, model, pretraining.
 #
 # Afterwards you can write RMSNorm, say what it drops from LayerNorm, prove it right, and explain why it is computed in 32 bits and placed before the layer.
 
@@ -76,7 +76,7 @@ assert size(stream) > 1e9
 # If somebody objects that training would find smaller weights: yes, and it would have to keep all eighty of them in balance. One minute.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Three places for a norm, and only two of them work at depth
+# ## Where the norm stands decides how the stream grows
 #
 # We may normalise nothing, normalise **before** each layer, so that it reads numbers of size one and adds to an untouched stream, or normalise the **sum** after each layer, as the Transformer of 2017 did.
 #
@@ -127,7 +127,7 @@ show(
 # Move the sliders. A larger scale changes neither result. An offset, added to all coordinates, changes only RMSNorm.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Demo: scale first. Both lower rows stand still. Then the offset: LayerNorm stands still, RMSNorm moves.
+# Demo: scale first. Both norms stand still. Then the offset: LayerNorm stands still, RMSNorm moves.
 #
 # Ask: is that a weakness? Expect yes. Zhang and Sennrich measured that the shift is not what makes LayerNorm work; dropping it costs nothing. Four minutes.
 
@@ -165,7 +165,7 @@ algorithm("rms_norm")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What changed on the way from the Transformer to Llama
 #
-# The Transformer of 2017 put LayerNorm after the sum. GPT-2 and GPT-3 moved it before the layer and added one at the end. Llama 1 replaced LayerNorm by RMSNorm, and Llama 2 kept that. The difference in code is two lines.
+# The Transformer of 2017 put LayerNorm after the sum. GPT-2 and GPT-3 moved it before the layer and added one at the end. Llama 1 replaced LayerNorm by RMSNorm, and Llama 2 kept that. The difference in code is two lines and a bias.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Point at the lines that vanish, the mean and the bias. Llama has no bias anywhere: not in the norms, not in the projections.
@@ -225,7 +225,7 @@ print("sizes after:", rms_norm(x, torch.ones(8)).pow(2).mean(-1)[0].sqrt())
 # **Predict.** Which mistake could hide if all gains were one, as they are in every freshly built model?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The answer: forgetting the gain altogether, or loading it into the wrong layer. A library shipped exactly that, and its tests passed, because its test model was fresh.
+# The answer: forgetting the gain, applying it twice, or loading it into the wrong layer. An early torchtune scaled twice, and its tests passed, because their weights were all one.
 #
 # Expect "none, one is one". Two minutes.
 
@@ -243,7 +243,7 @@ print("all three agree; without the gain the gap would be",
       f"{(ours - rms_norm(x, torch.ones(64))).abs().max():.1f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Two properties no copy of our code could fake
+# ### Two properties that need no other code
 #
 # Scaling a token changes nothing, and turning the whole space turns the result along: RMSNorm knows only lengths. LayerNorm fails the second, since its mean depends on the axes.
 #
@@ -266,16 +266,16 @@ torch.testing.assert_close(rms_norm(x @ turn, ones), rms_norm(x, ones) @ turn,
 torch.testing.assert_close(module(x), rms_norm(x, gain))
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Break it: a norm that reads the future
+# ## Break it: one size for the whole text
 #
-# A much-read notebook takes the norm over time **and** coordinates: one size for the whole text instead of one for each token. Its assertions pass, its loss falls.
+# A much-read notebook takes the mean over time **and** coordinates, instead of one for each token. Its assertions pass, its loss falls.
 #
 # **Predict.** We multiply the last token by ten. Which tokens of the output change under the right norm, and which under this one?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The notebook is llama-from-scratch by B. Kitano, a good and honest text; the bug was reported years ago and is still there. We show it because everyone makes it once.
 #
-# Expect "only the last token" for both. Three minutes.
+# Expect "only the last token" for both. Under the right norm not even that one moves, since a louder token has the same direction; under the other all of them do, so the past has seen the future. Three minutes.
 
 # %%
 def norm_over_text(x: Tensor) -> Tensor:
@@ -299,7 +299,7 @@ before, after = norm_over_token(text), norm_over_token(louder)
 assert torch.equal(before[:, :-1], after[:, :-1])
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
-# ### How would you notice? Not by the loss
+# ### Would the training curve tell you?
 #
 # We train the small model of the ablations twice on the same batches, once with each norm, in less than half a minute.
 #
@@ -364,7 +364,7 @@ for name, model in (("per token", honest), ("per text", broken)):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The check that exposes it is causality
 #
-# Change a token of the future and look at the logits of the past. In a causal model they do not move by one bit. This needs no reference, no loss and one line, and it finds every leak there is: a wrong mask, a wrong norm, a wrong shift.
+# Change a token of the future and look at the logits of the past. In a causal model they do not move by one bit. This needs no reference, no loss and one line, and it finds leaks of every kind: a wrong mask, a wrong norm, a wrong shift.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what this bug does to generation: without a future, the sizes are others than in training, and a cache gives other numbers than a full pass.
@@ -471,7 +471,6 @@ for deviation in (1.0, 0.02, 0.002):
 x = torch.randn(5, 64, dtype=torch.float64)
 for factor in (1.0, 10.0):
     token = (factor * x).requires_grad_()
-    target = torch.randn(5, 64, dtype=torch.float64)
     torch.manual_seed(1)
     (norm_in_place(token, eps=0.0) * torch.randn(5, 64)).sum().backward()
     along = (token.grad * token).sum(-1).abs().max()
@@ -480,7 +479,7 @@ for factor in (1.0, 10.0):
     assert along < 1e-10
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Why before the layer: it forgives how the weights start
+# ## Before or after? Ask the gradients of a fresh model
 #
 # With the norm before the layer the stream is a plain sum, and a gradient runs down it undivided. With the norm after the sum it passes through a norm at every layer.
 #
@@ -514,7 +513,7 @@ def gradients_by_layer(placement: str, small: bool, seed: int) -> Tensor:
 # ### After the sum, everything hangs on the start
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the distance between the two curves of one colour. In blue it is about ten, in orange more than a thousand.
+# Read the greatest distance between the two curves of one colour. In blue it is a factor of about ten, in the last layers; in orange more than a thousand, in the first.
 #
 # The model is fresh: nothing was learnt yet, so this is a property of the arrangement. Two minutes.
 
@@ -528,15 +527,16 @@ assert first["post", False] / first["post", True] > 1000
 show(
     drawings.draw_gradients(curves),
     "Gradient norm against layer, logarithmic, for a fresh model of 24 layers. With "
-    "the norm before the layer the curves of the two starts lie close together; with "
-    "the norm after the sum they lie several powers of ten apart.",
+    "the norm before the layer the curves of the two starts lie within a factor of "
+    "about ten; with the norm after the sum they lie three powers of ten apart at the "
+    "first layer and one at the last.",
     name="02_gradients",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Use it: what does the norm decide in the tiny model?
 #
-# Equal parameters, equal batches, three seeds. Only the norm or its place differs.
+# Equal parameters up to the bias of LayerNorm, equal batches, three seeds. Only the norm or its place differs.
 #
 # **Predict.** Two layers deep, trained for a few seconds: will RMSNorm beat LayerNorm, lose, or can nobody tell? And the norm after the sum?
 
@@ -556,16 +556,16 @@ columns = ["norm", "loss (nats)", "more than Llama 2, 95% interval"]
 table(rows, columns, "Held-out loss, three seeds of each", number_format=".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Is it faster? Two kernels, taken in turns
+# ## Is it faster? Two calls, taken in turns
 #
-# Zhang and Sennrich report a speed-up of {{context:papers.rmsnorm.reported_speedup}}. Torch has both norms as single kernels, so we can time them side by side, taking turns, and look at the ratio alone.
+# Zhang and Sennrich report a speed-up of {{context:papers.rmsnorm.reported_speedup}}. Torch offers each norm as one call, so we can time them side by side, taking turns, and look at the ratio alone.
 #
 # **Predict.** On this machine, is RMSNorm faster, equal or slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Timings on a shared machine jump about; that is why we alternate and show a spread. Whatever comes out is a statement about two kernels on one processor.
+# Timings on a shared machine jump about; that is why we alternate and show a spread. Whatever comes out is a statement about two pieces of code on one processor: on a CPU this torch runs LayerNorm as one fused kernel, and RMSNorm as a square, a mean, an inverse root and products.
 #
-# The argument for RMSNorm was made on other hardware and with unfused operations, where every mean is a pass over memory. Two minutes.
+# The argument for RMSNorm was made with both unfused, where every mean is a pass over memory. Two minutes.
 
 # %% tags=["result", "timing"]
 import time
@@ -582,7 +582,7 @@ for _ in range(15):
         spent.append(time.perf_counter() - start)
     ratios.append(spent[1] / spent[0])
 mean = interval(ratios)
-print(f"RMSNorm takes {mean.low:.2f} to {mean.high:.2f} of LayerNorm's time")
+print(f"RMSNorm takes {mean.low:.2f} to {mean.high:.2f} times as long")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## At 70B: a hundred and sixty-one norms, hardly any weights
@@ -621,17 +621,17 @@ paper.show_equation("rmsnorm")
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What changed since: the norm stayed and multiplied
 #
-# RMSNorm before the layer is in nearly every open model since. Newer ones add more of it: a norm on queries and keys, so that scores cannot grow, or a second norm behind each layer, before the sum. The stream itself is still left alone.
+# RMSNorm before the layer is in nearly every open model since. Newer ones add more of it: a norm on queries and keys, so that scores stay bounded, or a second norm behind each layer, before the sum. The stream itself is still left alone.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Gemma 2 and 3 and Qwen 3 are examples for norms on queries and keys or behind the layer.
 #
-# Ask what a norm on queries and keys prevents. Scores are products of the two; with both of fixed length the softmax cannot saturate. One minute.
+# Ask what a norm on queries and keys prevents. Scores are products of the two; with both of fixed length no score can grow without end. One minute.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: write it (6 minutes)
 #
-# RMSNorm for a tensor of any shape whose last axis is the token. Compute in float32, return the precision of `x`.
+# RMSNorm for a tensor of any shape whose last axis holds the coordinates of a token. Compute in float32, return the precision of `x`.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The usual slips: no square root, the standard deviation in place of the root mean square, the epsilon outside the root, the mean over everything. The check names each.

@@ -1,9 +1,9 @@
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # # Position enters as a rotation
 #
-# Attention compares words and forgets where they stood. RoPE turns every query and every key by an angle that grows with its position, so that a comparison sees how far apart two words are and nothing else.
+# Attention compares words and forgets where they stood. RoPE turns every query and every key by an angle that grows with its position, so that a comparison sees how far apart two words are, and not where they stand.
 #
-# **Paper**: section 2.2. **Minutes**: 60. **On the map**: tokenizer, norm, *position*, feed-forward, attention, model, pretraining.
+# **Paper**: section 2.2. **Minutes**: 85, exercises 25. **On the map**: tokenizer, norm, *position*, feed-forward, attention, model, pretraining.
 #
 # Afterwards you can write RoPE, prove it right, tell its two layouts apart, and say what a model does beyond the length it was trained on.
 
@@ -34,7 +34,7 @@ from minillama.teach.drawings import nb_03 as drawings
 torch.set_printoptions(precision=3, sci_mode=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Without positions, the dog and the man are interchangeable
+# ## Who bit whom? Attention is given words and nothing else
 #
 # Here is attention with nothing but words in it. The last token, the full stop, asks every word before it how relevant it is, and takes a weighted mean.
 #
@@ -65,7 +65,7 @@ print("largest difference:", round((one - other).abs().max().item(), 5))
 #
 # The weights moved along with the words, and a sum is the same in any order. Whoever bit whom, the full stop hears one and the same thing.
 #
-# In a deep model with a causal mask some order leaks in, because the second word has one word before it and the third has two. It is a weak hint, and the ablation near the end measures how weak.
+# In a deep model with a causal mask some order leaks in, because the second word has one word before it and the third has two. It is an indirect hint, and the ablation near the end measures how far it carries.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Question: does the causal mask not give the order away? A little, from the second layer on. It has to be inferred from counting, and nobody gave the model a ruler.
@@ -98,7 +98,7 @@ for n in (0, 10, 100, 1000):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same pair of words, another score at every place
 #
-# Multiply $(x + p_m)(y + p_n)$ out: word with word, position with position, and two mixed terms of a word with a position. Only the product of positions depends on the distance. The model must learn to see through the rest.
+# Multiply $(x + p_m)(y + p_n)$ out: word with word, position with position, and two mixed terms of a word with a position. Only the product of positions depends on the distance alone. The model must learn to see through the rest.
 #
 # A learnt table has the same trouble and one more: it has no row for a position it never saw. The 1025th token of GPT-2 is an index error.
 
@@ -178,7 +178,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: first the angles
 #
-# They depend on nothing but the configuration, so they are computed once and are no weights: RoPE has no parameter to learn.
+# They depend on nothing but the configuration, so they are computed once and are no weights: RoPE has no parameter to learn. From here on $\theta$ is the base, as in configuration files, and $\omega_i$ the speed of a pair.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Walk through the numbers on the left and let the class find them on the right. Ask for the shape after each step.
@@ -260,7 +260,7 @@ torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
 assert torch.equal(turned[:, 0], x[:, 0])
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Is it right? A property no copy of our code could fake
+# ## Is it right? First a property that needs no other code
 #
 # If scores depend on the distance alone, then moving the whole text by any number of places changes none of them. This knows nothing of sines or layouts.
 #
@@ -306,7 +306,7 @@ for precision in (torch.float32, torch.float64):
 # The library of Hugging Face computes the same rotation with other pairs: coordinate $i$ goes with $i + d/2$. Our function takes the layout by name, so the two can be compared number by number, at an unusual base and head size.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Point at the transposes: transformers keeps heads before length, we keep length before heads. Half of the bug reports about RoPE are about this and not about angles.
+# Point at the transposes: transformers keeps heads before length, we keep length before heads. Many bug reports about RoPE are about this and not about angles.
 #
 # Two minutes.
 
@@ -328,7 +328,7 @@ assert gap <= 1e-6
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Two layouts, one idea, and the most repeated confusion of the field
 #
-# The paper and Meta's weights pair **neighbours**. Hugging Face pairs the first **half** of a head with the second. Neither is wrong. Weights trained for one and read by the other are.
+# The RoPE paper and Meta's weights pair **neighbours**. Hugging Face pairs the first **half** of a head with the second. Neither is wrong. Weights trained for one and read by the other are.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which of the two is "the right RoPE". Expect a fight. The answer is on the next slide: a head has no natural order of its coordinates, so both are.
@@ -394,14 +394,14 @@ for heads in (2, 4):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The sign: turning the other way is another convention
 #
-# Some code turns by $-m\theta$. Scores then depend on $m-n$ where ours depend on $n-m$: still distance alone, and a model trained that way is as good. Weights cannot be carried over as they are.
+# Some code turns by $-m\theta$. Scores then depend on $m-n$ where ours depend on $n-m$: still distance alone, and a model trained that way is as good.
 #
 # **Predict.** The same queries and keys, turned backwards. Are the scores the same? And if the two coordinates of every pair are swapped too?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# nanochat turns by minus theta and says so in a comment. That comment ended a recurring argument.
+# nanochat is an example: it turns by minus theta.
 #
-# Expect the class to say "same scores, since both turn the other way". Work one pair by hand: q turned back by the distance is not q turned forward. Swapping the coordinates holds up a mirror to the plane. Three minutes.
+# Expect the class to say "same scores, since both turn the other way". Work one pair by hand: q turned back by the distance is not q turned forward. Swapping the coordinates holds up a mirror to the plane. So weights cannot be carried over as they are. Three minutes.
 
 # %% tags=["result"]
 q, k = torch.randn(2, 1, 20, 1, 8)  # (batch, length, n_heads, head_dim) each
@@ -421,7 +421,7 @@ print(f"backwards and swapped: by up to {mended.abs().max():.1e}")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Break it: forget the permutation
 #
-# We take the tiny model of notebook 07 and do what hundreds of people did in 2023: store its weights in one layout and run them in the other. Nothing fails, since all shapes fit.
+# We take the tiny model of notebook 07 and do what many people did in 2023: store its weights in one layout and run them in the other. Nothing fails, since all shapes fit.
 #
 # **Predict.** Which token's prediction is still exactly right in the broken model, and what happens to the ones after it?
 
@@ -472,7 +472,7 @@ def loss_by_position(model, inputs: Tensor, targets: Tensor) -> Tensor:
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### The first token is perfect, and then it gets worse
+# ### The first position is untouched, and then it gets worse
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Position zero is not turned, and it sees only itself, so layouts cannot matter. This is the fingerprint to remember: fine at first, then worse. Whoever tests with one token sees no bug. The equality with transformers sees it, at the second token.
@@ -540,7 +540,7 @@ with torch.inference_mode():
         print(f"{name:>6}: loss {loss:.2f}, off by up to {gap:.5f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Does attention fade with distance? Only where words agree
+# ## Does attention fade with distance, as is often said?
 #
 # The RoPE paper proves a bound that falls with distance, often quoted as "RoPE makes far tokens matter less". We measure the score, once for a query that equals its key, once for random ones.
 #
@@ -571,7 +571,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What happens past the training length?
 #
-# RoPE has an angle for every position, so nothing stops us from reading a text twice as long as those of the training. It is one line: a configuration with a larger `max_seq_len`, and the same weights.
+# RoPE has an angle for every position, so nothing stops us from reading a text twice as long as those of the training. It takes a configuration with a larger `max_seq_len`, a longer table of angles, and the same weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask first whether it will run. It will. Then ask whether it will work.
@@ -614,7 +614,7 @@ curves = {name: loss_by_position(changed, *long_texts)
 # ### Beyond its training length the model falls off a cliff
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the picture from left to right. Interpolation takes the cliff away and pays everywhere, since neighbouring tokens now stand half a step apart, which the model has never seen. The larger base leaves the fast hands almost alone.
+# Read the picture from left to right. Up to the training length nothing beats the unchanged model; at the end the larger base is best. Interpolation takes the cliff away and pays everywhere, since neighbouring tokens now stand half a step apart, which the model has never seen. The larger base leaves the fast hands almost alone.
 #
 # Both are normally followed by some training, which comes next. Three minutes.
 
@@ -627,17 +627,18 @@ show(
                          mean_of=16, trained=trained),
     "Loss against position up to twice the training length, for three settings. "
     "Unchanged, the loss is low up to the training length and climbs steeply behind "
-    "it; with positions halved it is raised everywhere.",
+    "it; with positions halved it is raised everywhere; with a base ten times larger "
+    "it is raised a little and stays flat to the end.",
     name="03_past_training_length",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### A few steps of training mend what interpolation broke
+# ### Interpolation was meant to be followed by training
 #
 # Chen et al. never proposed to interpolate and stop. They train on, for at most a thousand steps. We train on for a dozen, each on four texts of the new length: one run of each kind, so we look and rank nothing.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The point is how little training is needed, not who wins. Ask why the unchanged model mends as well: the rotation can express the new distances, it has merely never met them.
+# The point is how little training is needed. Ask what each of the two has to learn: the halved one finer steps between angles that it knows, the unchanged one angles that it never met.
 #
 # Three minutes, with the waiting.
 
@@ -657,12 +658,12 @@ def train_on(longer: Llama, steps: int = 12) -> Llama:
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
-# ### The new positions become as good as the old ones
+# ### What twelve steps of training buy
 #
-# **Predict.** After twelve steps, is the loss at the new positions still above that at the known ones, and which of the two variants is lower?
+# **Predict.** After twelve steps, is the loss at the new positions still above that at the known ones: for the unchanged model, and for the one with positions halved?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the table by columns: before, the two columns differ widely for the unchanged model; afterwards they nearly agree.
+# Read the table by rows. With positions halved the two columns agree before and after, and both have come down a long way. The unchanged model has learnt part of the new positions and is still far from the known ones.
 #
 # Say again that this is one run of each. Two minutes.
 
@@ -681,12 +682,12 @@ table(rows, columns, "Loss in nats, twelve steps apart", number_format=".2f")
 #
 # The same budget, the same number of parameters within one part in a hundred, three seeds. Only the way in which positions enter differs.
 #
-# **Predict.** Order these by held-out loss: rotation, learnt vectors, sinusoids, nothing at all. Which gap will be the widest?
+# **Predict.** Order these by held-out loss: rotation, learnt vectors, nothing at all. Which gap will be the widest?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask who would bet on "no positions at all" being useless. The causal mask leaks order, so it is not.
 #
-# If an interval contains zero, say that we cannot tell the two apart. Three minutes.
+# Learnt vectors have much to learn in so short a training, and their seeds differ widely. If an interval contains zero, say that we cannot tell the two apart. Three minutes.
 
 # %% tags=["result", "remove-input"]
 from minillama.training.ablations import GROUPS
@@ -702,7 +703,7 @@ columns = ["positions", "loss (nats)", "more than rotation, 95% interval"]
 table(rows, columns, "Held-out loss, three seeds of each", number_format=".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## At 70B: no parameter, two megabytes, a thousandth of the work
+# ## At 70B: no parameter, two megabytes, hardly any work
 #
 # The largest Llama 2 turns 64 query heads and 8 key heads in each of 80 layers. What does that cost? The same functions answer, on the real configuration.
 
@@ -732,7 +733,7 @@ table(rows, ["Llama 2 70B", ""], f"What positions cost at {length} tokens")
 # Llama 1 read {{fact:context_length_llama1}} tokens, Llama 2 reads {{fact:context_length}}. Two models with equal budgets show what it buys: tasks with long inputs become possible, and the general ones stay about where they were.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The tasks of Table 16 have inputs of about 3,500 tokens on average, so a model that reads 2,048 does not see the question. The collapse is no surprise; that the short tasks lose so little is the finding.
+# The tasks of Table 16 have inputs of about 3,500 tokens on average, so a model that reads 2,048 loses much of them, often with the question. The collapse is no surprise; that the short tasks lose so little is the finding.
 #
 # One run of each size, no intervals: say so. Three minutes.
 
@@ -744,7 +745,7 @@ paper.show_table("table_17")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What changed since: the base grew, the rotation stayed
 #
-# Code Llama went on with a base of {{context:followups.code-llama.rope_base}} and {{context:followups.code-llama.train_context}} tokens, Llama 2 Long with {{context:followups.llama2-long.rope_base}} and {{context:followups.llama2-long.max_context}}. Llama 3 kept a large base. Position interpolation was the first idea, the larger base is the one that remained, and RoPE itself is in nearly every open model since.
+# Code Llama went on with a base of {{context:followups.code-llama.rope_base}} and {{context:followups.code-llama.train_context}} tokens, Llama 2 Long with {{context:followups.llama2-long.rope_base}} and {{context:followups.llama2-long.max_context}}. Llama 3 kept a large base. Position interpolation was the first idea, the larger base is the one most used since, and RoPE itself is in nearly every open model since.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Several repositories say that Llama 2 Long interpolates positions. It raises the base; its paper says so.
@@ -818,7 +819,7 @@ checks.check_keys_to_halves(keys_to_halves)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 4: squeeze the positions (5 minutes)
 #
-# Position interpolation, with one refinement: a text that fits into the training length is left alone. Return the positions as floats.
+# Position interpolation, with one refinement: a text that fits into the training length is left alone. The scale is the ratio of the two lengths. Return the positions as floats.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Those who squeeze short texts too have stretched them: the scale falls below one and the angles grow.

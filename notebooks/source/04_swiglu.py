@@ -1,14 +1,14 @@
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # # A gate lets one projection decide what of another passes
 #
-# Between two layers of attention every token is worked on alone. Most weights of Llama 2 sit there. SwiGLU is the form this layer took after ten years of small improvements: three matrices, a smooth function, and a product.
+# Between two layers of attention every token is worked on alone. Most weights of Llama 2 sit there. SwiGLU, proposed in 2020, is the form it has in Llama: three matrices, a smooth function, and a product.
 #
-# **Paper**: section 2.2. **Minutes**: 50. **On the map**: tokenizer, norm, position, *feed-forward*, attention, model, pretraining.
+# **Paper**: section 2.2. **Minutes**: 55. **On the map**: tokenizer, norm, position, *feed-forward*, attention, model, pretraining.
 #
 # Afterwards you can write SwiGLU, say what the product buys, and derive the 11,008 of Llama 2 7B from its 4,096.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask: attention or feed-forward, which of the two holds more of the weights? Expect "attention, it is in the title". The answer comes at the end: up to four fifths are here.
+# Ask: attention or feed-forward, which of the two holds more of the weights? Expect "attention, it is in the title". The answer comes at the end: about two thirds of the small models, and more than four fifths at 70B.
 #
 # Two minutes.
 
@@ -36,11 +36,11 @@ from minillama.training.pretrain import evaluate
 torch.set_printoptions(precision=3, sci_mode=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Two matrices in a row are one matrix
+# ## A detour over 32 numbers looks like a gain
 #
 # A layer that widens a token from 8 to 32 numbers and narrows it again has 512 weights. One matrix from 8 to 8 has 64.
 #
-# **Predict.** Between the two we put nothing. What can the pair compute that the single matrix cannot?
+# **Predict.** Between the two matrices we put nothing. What can the pair compute that no single matrix can?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "more, it has more weights". Ask for one example of such a function. There is none.
@@ -59,7 +59,7 @@ assert gap < 1e-3
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Something has to bend in between
 #
-# A product of matrices is a matrix, so depth buys nothing until a function stands between them that is not linear. The simplest one cuts off what is negative: $\mathrm{ReLU}(z) = \max(0, z)$. The Transformer of 2017 used it, and a layer of it is a sum of hinges.
+# The two matrices in a row were one matrix: a product of matrices is a matrix. So depth buys nothing until a function stands between them that is not linear. The simplest one cuts off what is negative: $\mathrm{ReLU}(z) = \max(0, z)$. The Transformer of 2017 used it, and a layer of it is a sum of hinges.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Draw two hinges on the board and add them: a piecewise straight line. With enough hinges any curve can be followed. Ask how many it takes to follow a product of two inputs.
@@ -71,17 +71,17 @@ assert gap < 1e-3
 #
 # Language is full of products: *not* turns the meaning of what follows, a plural changes a verb. So we ask a layer for the plainest product, $y = x_1 x_2$.
 #
-# **Predict.** How many hidden units does a ReLU layer need for an error of one part in a hundred: two, ten, or more than thirty?
+# **Predict.** How many hidden units does a ReLU layer need, after a short training, for an error of one part in a hundred: two, ten, or more than thirty?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them try it on paper with hinges for a minute. A product curves in two directions at once, and every hinge is a straight fold.
 #
-# Keep the numbers they call out, they are compared with the figure two slides later. Three minutes.
+# Keep the numbers they call out, they are compared with the figure under "See it". Three minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
-# ## Four curves, each a little rounder than the last
+# ## GELU and SiLU round the corner of ReLU
 #
-# ReLU has a corner, and it is dead on the left: no output, no gradient. GELU, which GPT-2 uses, and SiLU round the corner. $\mathrm{SiLU}(z) = z\,\sigma(\beta z)$ with $\beta = 1$; the slider moves $\beta$ from a straight line to ReLU.
+# ReLU has a corner, and it is dead on the left: no output, no gradient. GELU, which GPT-2 uses, and SiLU are smooth. $\mathrm{SiLU}(z) = z\,\sigma(\beta z)$ with $\beta = 1$; the slider moves $\beta$ from a straight line to ReLU.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Demo: at beta zero it is half the identity, at twenty it is ReLU to the eye. The function was found twice, as SiLU by hand and as Swish by search.
@@ -119,7 +119,7 @@ for function in (F.relu, F.gelu, F.silu):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Follow one hidden unit with the finger: the gate says how much, the content says what.
 #
-# Ask where we have met a product of two projections of the same thing before: in attention, scores are one as well. Two minutes.
+# Ask where we have met a product of two projections of the same thing before: in notebook 03, where a score was query times key. Two minutes.
 
 # %% tags=["remove-input", "talk"]
 show(
@@ -133,10 +133,10 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
 # ## The algorithm: three steps for each token
 #
-# Shazeer tried every function he could think of as the gate, found that nearly all of them beat the plain layer, and offered no explanation. He attributed their success, in print, to divine benevolence.
+# Shazeer tried several functions as the gate, found that they beat the plain layer, and offered no explanation. He attributed their success, in print, to divine benevolence.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the last sentence again, it is the most honest one in the literature on activation functions. The paper is four pages long.
+# Read the last sentence again: it is an honest one. The paper is short enough to be read in the break.
 #
 # Let the class find the three steps in the source. Two minutes.
 
@@ -144,7 +144,7 @@ show(
 algorithm("swiglu")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## What the models before it used
+# ## For years the inside was four times as wide
 #
 # The columns are taken from the ledger: the function, the width inside, and the ratio of the two widths. Watch the ratio fall at Llama, and ask yourself why before the next slides answer.
 
@@ -164,7 +164,7 @@ columns = ["model", "function", "width", "inside", "inside / width"]
 table(rows, columns, "The feed-forward layer of seven models", ".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Build it: the function
+# ## Build it: a number times its own sigmoid
 #
 # A sigmoid between zero and one, times its own argument. For large arguments it is the identity, for very negative ones it is zero, and in between it is smooth.
 
@@ -181,9 +181,9 @@ def silu(z: Tensor) -> Tensor:
 print(silu(torch.tensor([-10.0, -1.0, 0.0, 1.0, 10.0])))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Build it: the layer
+# ### Build it: three matrices and one product
 #
-# Names say the role. Meta's file calls the three matrices `w1`, `w2` and `w3`, where `w2` is the last one to be applied, and half of the confusion about this layer comes from that.
+# Names say the role. Meta's file calls the three matrices `w1`, `w2` and `w3`, where `w2` is the last one to be applied, and that is why the two are so easily mixed up.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Write the translation on the board: w1 is gate, w3 is up, w2 is down.
@@ -210,7 +210,7 @@ class Gated(nn.Module):
 # The layer of Hugging Face gets our weights and must give our numbers. The derivative $\sigma(z)\,(1 + z\,(1 - \sigma(z)))$ is compared with what autograd finds. The package is compared too.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Point out that strict loading of a state dict already checks names and shapes, and that it would not notice gate and up being exchanged. The values do.
+# Point out that strict loading of a state dict already checks names and shapes, and that it would not notice gate and up being exchanged. The comparison of values does.
 #
 # Two minutes.
 
@@ -230,7 +230,7 @@ closed = z.sigmoid() * (1 + z * (1 - z.sigmoid()))
 torch.testing.assert_close(z.grad, closed.detach())
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## See it: a gate multiplies exactly, hinges only approach it
+# ## See it: one budget of weights, spent in two ways
 #
 # Back to $y = x_1 x_2$. We train plain and gated layers of several widths on points of a square, three seeds each.
 #
@@ -239,7 +239,7 @@ torch.testing.assert_close(z.grad, closed.detach())
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Remind them of the number of units they called out. Then show the figure.
 #
-# Two units of the gated layer are enough in principle, and exercise 4 asks for the six numbers. Gradient descent finds something close. Three minutes.
+# The second answer is not in the figure: two gated units are exact, and exercise 4 asks for the six numbers. Gradient descent finds something close. Three minutes.
 
 # %%
 def fit(n_hidden: int, gated: bool, seed: int, steps: int = 300) -> float:
@@ -263,6 +263,8 @@ def fit(n_hidden: int, gated: bool, seed: int, steps: int = 300) -> float:
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
 # ### At equal weights the gate is ahead from the start
+#
+# A plain unit costs four weights, a gated one seven. The last square is a layer of 48 plain units, and it still misses by more than one part in a hundred.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The horizontal axis counts weights, not units, so the third matrix is paid for. Three dots a column are three seeds.
@@ -276,13 +278,14 @@ for gated, widths in ((False, (3, 6, 12, 24, 48)), (True, (2, 4, 7, 14, 28))):
     fits["gated" if gated else "plain"] = {
         per_unit * n + 1: [fit(n, gated, seed) for seed in range(3)]
         for n in widths}
-largest = {kind: runs[max(runs)] for kind, runs in fits.items()}
-assert max(largest["gated"]) < min(largest["plain"])
+pairs = zip(fits["gated"].values(), fits["plain"].values())
+assert all(max(gate) < min(plain) for gate, plain in pairs)  # at every size
+assert max(fits["gated"][197]) < 0.01 < min(fits["plain"][193])
 show(
     drawings.draw_fits(fits),
     "Relative error in fitting a product of two inputs against the number of "
-    "weights, both axes logarithmic: at the larger sizes the dots of the gated layer "
-    "lie well below those of the plain layer.",
+    "weights, both axes logarithmic: at every size the dots of the gated layer lie "
+    "below those of the plain layer.",
     name="04_product",
 )
 
@@ -302,9 +305,9 @@ show(
 algorithm("ffn_width")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### Where 11,008 comes from
+# ### 11,008 is two thirds of $4d$, rounded up
 #
-# Take two thirds of $4d$, drop the fraction, and round up to a multiple of 256, because hardware likes round numbers. The number that appears in every configuration file is nothing deeper.
+# Take two thirds of $4d$, drop the fraction, and round up to a multiple of 256, because hardware likes round numbers. There is nothing deeper in the number.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read the lines of output from left to right. For 13B the same rule gives 13,824.
@@ -329,7 +332,7 @@ for name in ("llama-2-7b", "llama-2-13b"):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Work it out together: 21,845, times the multiplier and rounded down, 28,398, rounded up to 28,672.
 #
-# The order matters: multiply before rounding up. Some exporters round first and are off. Two minutes.
+# The order matters: multiply before rounding up. Whoever rounds first is off, as the second line shows. Two minutes.
 
 # %% tags=["result"]
 config = LlamaConfig.named("llama-2-70b")
@@ -388,14 +391,14 @@ assert gap > 0.01
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## What do the gates of a trained model do?
 #
-# A gate can stand near zero and let nothing through, or open wide. In a fresh model all of them hover around zero.
+# A gate can stand near zero and let nothing through, open wide, or stand below zero and turn the sign of what passes. In a fresh model all of them hover around zero.
 #
-# **Predict.** After training, what share of the gates lets through less than a tenth of an average opening: few, half, or most?
+# **Predict.** After training, what share of the gates is nearly closed, with less than a tenth of the average size of an opening: few, half, or most?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The gate value is SiLU of the gate projection, collected with a forward hook on held-out text.
 #
-# Expect "half". Let the histogram answer; whatever it shows is what this little model does, and larger ones are known to be sparser. Three minutes.
+# Expect "most", from talk of sparse networks. The histogram answers for this little model and for no other. Three minutes.
 
 # %%
 @torch.inference_mode()
@@ -414,19 +417,22 @@ def gate_values(model) -> list[Tensor]:
 gates = gate_values(model)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Most openings are small, a few are wide
+# ### Few gates are closed, and most stand below zero
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The dashed line marks a tenth of the mean opening. Read off how much of the mass lies in the tall bar at zero.
+# Between the dashed lines a gate is nearly closed. The tall bar on the left is not closed: it is the lowest value that SiLU can take, and there the content passes with its sign turned, at little more than a quarter of its size.
 #
-# Ask why a sparse gate may be good: a token that needs one fact need not stir the others. Two minutes.
+# Ask what ReLU in place of SiLU would do to the bar: all of it would stand at zero. Two minutes.
 
 # %% tags=["result", "remove-input"]
+openings = torch.cat([layer.flatten() for layer in gates])
+closed = openings.abs() < 0.1 * openings.abs().mean()
+assert closed.float().mean() < 0.25 and (openings < 0).float().mean() > 0.5
 show(
     drawings.draw_gates(gates),
     "Histograms of gate openings, one curve a layer, with a logarithmic count: each "
-    "has a sharp peak just below zero and a long tail to the right, longer in the "
-    "later layers.",
+    "begins steeply at the lowest value of SiLU, somewhat below zero, and has a long "
+    "tail to the right. Two dashed lines close to zero enclose the closed gates.",
     name="04_gates",
 )
 
@@ -453,6 +459,7 @@ for unit in range(gates[-1].shape[1]):
     rows.append([unit, favourite, found.count(favourite) / 40,
                  pieces.count(favourite) / len(pieces)])
 rows.sort(key=lambda row: (-row[2], row[3], row[0]))
+assert rows[0][2] > 0.5
 
 # %% tags=["result", "remove-input"]
 columns = ["unit", "piece", "share of its 40 widest", "share of the text"]
@@ -472,7 +479,7 @@ table(list(kept.values())[:6], columns, "Units of the last layer with a subject"
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Shazeer's gains were small and consistent. With three short runs of a tiny model a small gain may drown.
 #
-# If an interval contains zero, say that we cannot tell the two apart. Three minutes.
+# If an interval contains zero, say that we cannot tell the two apart. GELU and ReLU are compared with SwiGLU only, not with each other. Three minutes.
 
 # %% tags=["result", "remove-input"]
 losses, rows = stages.get("ablations"), []
@@ -511,7 +518,7 @@ table(rows, columns, "The feed-forward layer at full size, short texts")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What the paper reports, and what changed since
 #
-# The paper names SwiGLU in half a sentence and tests nothing about it. Its one number on this layer is the widening in the attention experiment: {{fact:attn_ablation_ffn.MQA}} times for multi-query, {{fact:attn_ablation_ffn.GQA}} times for grouped-query attention.
+# The paper names SwiGLU in half a sentence and tests nothing about it. Its only numbers on this layer are the widenings in the attention experiment: {{fact:attn_ablation_ffn.MQA}} times for multi-query, {{fact:attn_ablation_ffn.GQA}} times for grouped-query attention.
 #
 # Since then the gate has stayed. What changed is how many such layers there are: Mixtral has {{context:models.mixtral-8x7b.experts}} of them side by side and uses {{context:models.mixtral-8x7b.experts_per_token}} for each token.
 
@@ -589,7 +596,7 @@ checks.check_width(width)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 4: multiply with six numbers (8 minutes)
 #
-# Find a gated layer with two hidden units that computes $x_1 x_2$ **exactly**. Return `gate` and `up`, each (2, 2), and `down`, (1, 2). Hint: what is $\mathrm{SiLU}(z) - \mathrm{SiLU}(-z)$?
+# Find a SwiGLU layer with two hidden units that computes $x_1 x_2$ **exactly**. Return `gate` and `up`, each (2, 2), and `down`, (1, 2); six entries other than zero are enough. Hint: what is $\mathrm{SiLU}(z) - \mathrm{SiLU}(-z)$?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The hint is the whole solution: the difference is z itself. So two gates with opposite signs, the same content, and a minus in down.
@@ -622,7 +629,7 @@ checks.check_product_layer(product_layer)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where to read on
 #
-# [Activation functions explained](https://www.geeksforgeeks.org/activation-functions-neural-networks/). [SwiGLU at Papers with Code](https://paperswithcode.com/method/swiglu). [GLU variants improve the Transformer](https://arxiv.org/abs/2002.05202), four pages. [Llama 2](https://arxiv.org/abs/2307.09288), section 2.2. [Gaussian error linear units](https://arxiv.org/abs/1606.08415).
+# [Activation functions explained](https://www.geeksforgeeks.org/activation-functions-neural-networks/). [SwiGLU at Papers with Code](https://paperswithcode.com/method/swiglu). [GLU variants improve the Transformer](https://arxiv.org/abs/2002.05202), short. [Llama 2](https://arxiv.org/abs/2307.09288), section 2.2. [Gaussian error linear units](https://arxiv.org/abs/1606.08415).
 #
 # Next: notebook 05, where tokens look at each other.
 

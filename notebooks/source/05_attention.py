@@ -3,12 +3,12 @@
 #
 # Attention lets a token choose what it reads. What may be read later has to be kept, and that memory is what limits a running model. Grouped-query attention lets several query heads read the same keys and values.
 #
-# **Paper**: section 2.2, appendix A.2.1. **Minutes**: 75. **On the map**: tokenizer, norm, position, feed-forward, *attention*, model, pretraining.
+# **Paper**: section 2.2, appendix A.2.1. **Minutes**: 95. **On the map**: tokenizer, norm, position, feed-forward, *attention*, model, pretraining.
 #
 # Afterwards you can write attention with shared heads and a cache, prove both right, compute their memory, and measure what a head does.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask: what does a chat program keep in memory while it talks to you? Expect "the text". The text is a few kilobytes; what it keeps is a million times that.
+# Ask: what does a chat program keep in memory while it talks to you? Expect "the text". The text is a few kilobytes; what it keeps is a hundred thousand times that.
 #
 # Two minutes.
 
@@ -93,7 +93,7 @@ explore(drawings.draw_memory, thousand_tokens=range(4, 129, 4),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
 # ## The algorithm: attention in seven steps
 #
-# Everything before 2023 is in it: with $K = H$ it is multi-head attention, with $K = 1$ multi-query attention. Step 4 is all that grouping adds.
+# There are $H$ query heads and $G$ key-value heads of $c$ numbers each. The forms before it are in it: with $G = H$ it is multi-head attention, with $G = 1$ multi-query attention. Step 4 is all that grouping adds.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask for the shape after each step, and for the step that mixes tokens. There is one only: step 7. Everything else treats each token alone or compares.
@@ -104,12 +104,12 @@ explore(drawings.draw_memory, thousand_tokens=range(4, 129, 4),
 algorithm("grouped_query_attention", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## How it differs from the models before
+# ## Sharing is older than Llama 2
 #
-# Sharing is older than Llama 2: one head for all was proposed in 2019 and carried PaLM. A group for every eight is the compromise of 2023.
+# One key-value head for all was proposed in 2019 and carried PaLM. Groups, in between one for all and one for each, are the compromise of 2023.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask why the small Llama 2 models did not get it. The paper gives grouped-query attention to 34B and 70B alone: small models fit on one card with room to spare, at least in 2023.
+# Ask why the small Llama 2 models did not get it. The paper gives grouped-query attention to 34B and 70B alone and does not say why not to the others; a likely reason is that they fit on one card with room to spare.
 #
 # Two minutes.
 
@@ -149,7 +149,7 @@ print(may_read(torch.arange(4, 7), n_keys=7).int())
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A sum of c random terms has size root of c, not c. That is where the root comes from.
 #
-# Saturated means: one share is one, all others zero, and no gradient tells the model that another key would have been better. Three minutes.
+# Call the case without the root saturated: one share is nearly one, all others nearly zero, and hardly any gradient tells the model that another key would have been better. Three minutes.
 
 # %% tags=["result"]
 for size in (4, 16, 128, 1024):
@@ -183,12 +183,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ask someone who does not know our code: torch
 #
-# `scaled_dot_product_attention` knows queries, keys and values of equally many heads. We hand it the heads one by one, each with the partner that step 4 names: head $\lfloor hK/H \rfloor$. The package must agree with both.
+# `scaled_dot_product_attention` gets the heads one by one, each with the partner that step 4 names: head $\lfloor hG/H \rfloor$. So torch has no say in who shares with whom. The package must agree with both.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The partner comes from the formula and not from repeat_interleave, so the two routes share no line.
 #
-# Ask why five key lengths against three queries: a square case would hide a transposed mask. Two minutes.
+# Ask why nine keys against five queries: a square case would hide a transposed mask. Two minutes.
 
 # %%
 for n_kv in (8, 4, 2, 1):
@@ -230,7 +230,7 @@ for name, part in (("before", gap[:25]), ("at", gap[25]), ("after", gap[26:])):
     print(f"{name:>6}: {part.max():.3g}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## What has been read never changes, so it can be kept
+# ## Writing one token reads the whole text again, unless something is kept
 #
 # To write a text, the model is asked for one token after another. The plain way feeds the whole text again for each.
 #
@@ -255,7 +255,7 @@ print(f"old keys change by up to {gap:.1g}; there is one new key, "
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
 # ## The algorithm: append, and hand back what is filled
 #
-# Rows of a batch have texts of different lengths, so each row has its own place to write. Whatever stands behind a row's end is in its future, and the mask hides it.
+# Old keys never change, so they are kept. Rows of a batch have texts of different lengths, so each row has its own place to write. Whatever stands behind a row's end is in its future, and the mask hides it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what is in the cache: keys before or after their rotation? After. A key is rotated by its own position, which never changes, so once is enough.
@@ -293,14 +293,14 @@ assert worst < 1e-3
 print(f"largest difference in a hundred ways of cutting: {worst:.0e}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Operations fall a hundredfold, and time does not
+# ## With a cache the operations fall a hundredfold
 #
 # Two hundred tokens, read anew for each or kept. We count operations and we stop the time, five rounds of both in turn, so that a busy machine is unfair to neither.
 #
 # **Predict.** By what factor is the tiny model faster with its cache: about a hundred, ten, or three?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "a hundred, as computed". One call on one token takes nearly as long as one call on fifty, since the matrices are so small that starting the call is what takes time.
+# Expect "a hundred, as computed". One call on fifty tokens takes only a few times as long as one call on a single token, since the matrices are so small that much of the time goes into starting the call.
 #
 # A big model has the same trouble for another reason: it must fetch all its weights for a single token. Three minutes.
 
@@ -338,7 +338,7 @@ print(f"time: {sorted(ratios)[2]:.1f} times less, from {min(ratios):.1f} to "
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## See it: what do the heads of the tiny model read?
 #
-# The weights of a layer are kept when we ask for them. We look for three heads in held-out text: the one that reads the **previous** token most, the one that reads **itself** most, and the one that spreads its attention most **evenly**.
+# Each layer hands out its shares $A$, the **attention weights**, when we ask for them. We look for three heads in held-out text: the one that reads the **previous** token most, the one that reads **itself** most, and the one that spreads its attention most **evenly**.
 #
 # **Predict.** In which of the four layers will each of them be?
 
@@ -361,10 +361,10 @@ def look_inside(model: Llama, tokens: Tensor) -> Tensor:
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### One reads its neighbour, the others a little of everything
+# ### The heads differ in how far they look and how widely
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Rows are tokens that read, columns tokens that are read; the upper right is empty by the mask. The head that reads itself most does so only a little: being the most is not being much. Layers and heads count from zero.
+# Rows are tokens that read, columns tokens that are read; the upper right is empty by the mask. Ask how much the head that reads itself most does so: being the most need not be much. Layers and heads count from zero.
 #
 # An even head is no failure: the mean of all that came before says what kind of text this is. A beautiful pattern is not yet a function, which is the next question. Three minutes.
 
@@ -383,8 +383,9 @@ show(drawings.draw_patterns(
         [inside[where] for where in found.values()],
         [f"{name}: layer {a}, head {b}" for name, (a, b) in found.items()],
         [tokenizer.decode([token]).strip() for token in tokens]),
-     "Three heat maps of attention in a question. The first is dark just below "
-     "the diagonal; the second and the third are pale over the whole triangle.",
+     "Three heat maps of attention in a question, each a lower triangle: the head "
+     "that reads the previous token most, the one that reads itself most, and the "
+     "most even one.",
      name="05_patterns")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
@@ -392,7 +393,7 @@ show(drawings.draw_patterns(
 #
 # Large models hold **induction heads**. After `Pearl the cat ... Pearl` such a head looks for the last `Pearl`, reads the token **behind** it, and so proposes `the`. To find one, show text that comes twice, and measure the weight from each token to the one behind its first occurrence.
 #
-# **Predict.** Does our tiny model, a few minutes of training old, have one?
+# **Predict.** Does our tiny model have one?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect a confident yes: it writes stories in which names come back. Let them say why they believe it, and then measure.
@@ -430,7 +431,7 @@ show(drawings.draw_heads(scores, "Random tokens that come twice: an empty map",
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A meter that shows nothing must be tried on something
 #
-# So we train a second, smaller model for a few seconds on nothing but repetition: two layers of four heads, and up to sixteen shuffled symbols that come twice. The length varies, so that "look sixteen back" is no way out.
+# So we train a second, smaller model for a few seconds on nothing but repetition: two layers of four heads, and up to sixteen shuffled symbols that come twice. The length varies, so that "look fifteen back" is no way out.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why the length must vary. With a fixed length RoPE can find the token by its distance alone, and no content is compared.
@@ -491,7 +492,7 @@ show(drawings.draw_heads(scores, "The copying heads sit in the second layer",
 # **Predict.** What hurts most: losing a head of layer 1, which copies, or one of layer 0, which does not?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "layer 1, it does the copying". Heads of layer 1 stand in for each other; what layer 0 writes about the neighbour, all of them need.
+# Expect "layer 1, it does the copying". Heads of layer 1 stand in for each other; what layer 0 writes about the neighbour, all of them need. This is one trained model: which heads of layer 0 carry it changes with the seed.
 #
 # Setting to zero takes away the mean as well, which is harsh; a fairer way replaces by the mean. For a yes or no it will do. Three minutes.
 
@@ -557,7 +558,7 @@ def writes(model: Llama) -> str:
 print("right:", writes(variant()), "\n\nwrong:", writes(variant(tiled=True)))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask what a user would report: "the model is a bit stupid". Words are spelt, the grammar comes and goes, and no line of the log is red.
+# Ask what a user would report: "the model is badly trained". Some words survive, others are none, and no line of the log is red.
 #
 # Two minutes.
 
@@ -589,7 +590,7 @@ for n_kv in (8, 4, 2, 1):
 # **Predict.** Order them by the loss on held-out text. Then say for each whether a reader of its generated text would notice.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect the missing mask to be called fatal for writing. It writes the very same text: a single new token has no future to look at. In training it would be fatal, since the answers are in view.
+# Expect the missing mask to be called fatal for writing. Here it writes the very same text: a single new token has no future to look at, and only the prompt, which is short, is misread. In training it would be fatal, since the answers are in view.
 #
 # The empty slot takes a share of every softmax and adds nothing. Three minutes.
 
@@ -628,7 +629,7 @@ table(rows, ["attention", "loss (nats)", "logits off by", "text it writes"],
 # %% [markdown] slideshow={"slide_type": "notes"}
 # An interval that contains zero means that we cannot tell. One that hardly excludes it, with three seeds, means that we would like more seeds.
 #
-# Remind them what was bought: a half or a quarter of the cache. Three minutes.
+# Remind them what was bought: a cache of half or a quarter of the size. Three minutes.
 
 # %% tags=["result", "remove-input"]
 losses, rows = stages.get("ablations"), []
@@ -648,7 +649,7 @@ table(rows, columns, "Held-out loss, three seeds of each", number_format=".3f")
 # **Predict.** How many texts fit at once with 64, with 8 and with 1 key-value head?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The same function as in the second slide, on the same configuration. Expect guesses of thousands for all three.
+# The same function as at the beginning, on the same configuration. Expect guesses of thousands for all three.
 #
 # More texts at once means that one fetch of the weights serves more readers: this is what throughput is. Three minutes.
 
@@ -656,7 +657,7 @@ table(rows, columns, "Held-out loss, three seeds of each", number_format=".3f")
 room = 8 * 80 * 10**9 - 2 * big.parameter_count()  # bytes left for the cache
 show(drawings.draw_budget(room, big.max_seq_len, height=3.6),
      "Cache size against the number of texts on logarithmic axes: three rising "
-     "lines, which meet the memory left by the weights at some fifty, some four "
+     "lines, which meet the memory left by the weights at just under fifty, some four "
      "hundred and some three thousand texts.", name="05_budget")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -701,9 +702,9 @@ table(means, ["variant", "mean of all eleven tasks"],
       "Our own average of Table 18", number_format=".1f")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## What changed since: everybody shares, some forget, some compress
+# ## What changed since: most share, some forget, some compress
 #
-# Llama 3 has {{context:models.llama3-8b.kv_heads}} key-value heads even in its smallest model. Mistral 7B reads the last {{context:mistral.swa.window}} tokens only and overwrites the rest; Gemma 2 does so in every second layer. DeepSeek keeps one short vector per token, from which keys and values are computed again. Multi-head models can be converted: average the heads of a group, and train on for {{context:papers.gqa.uptraining_alpha|.0%}} of the steps.
+# Llama 3 has {{context:models.llama3-8b.kv_heads}} key-value heads even in its smallest model. The first Mistral 7B read the last {{context:mistral.swa.window}} tokens only in each layer and overwrote the rest; Gemma 2 has such layers in turn with full ones. DeepSeek keeps one short vector per token, from which keys and values are computed again. Multi-head models can be converted: average the heads of a group, and train on for {{context:papers.gqa.uptraining_alpha|.0%}} of the steps.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # All three ideas attack the same product: layers, heads, tokens, bytes. Ask which factor each one makes smaller. Quantised caches take the last factor.
@@ -802,7 +803,7 @@ checks.check_append(append)
 # Attention is a dictionary that answers with a mean. Its keys and values never change, so they are kept; kept they fill the memory, so heads share them. Three equalities prove it right: with torch, with no cache, and with another future. A pattern that looks like a function is tested by taking it away.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask each row for a bug that writes good text. They have seen three today: the empty slot, the missing mask, and heads dealt out in turn for multi-query.
+# Ask each row for a bug that hides. They have seen three today: the empty slot in the loss, the missing mask in the written text, and heads dealt out in turn in a test with one key-value head.
 #
 # Two minutes.
 

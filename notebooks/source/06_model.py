@@ -3,7 +3,7 @@
 #
 # Every part has had its hour. Now they are put together, and what holds them together turns out to matter as much as the parts: a sum that every layer adds to and none overwrites.
 #
-# **Paper**: section 2.2 and Table 1. **Minutes**: 60. **On the map**: tokenizer, norm, position, feed-forward, attention, *model*, pretraining.
+# **Paper**: section 2.2 and Table 1. **Minutes**: 80. **On the map**: tokenizer, norm, position, feed-forward, attention, *model*, pretraining.
 #
 # Afterwards you can write the whole model from memory, count its weights to the last one, and prove it equal to somebody else's.
 
@@ -71,7 +71,7 @@ assert loss["Llama"] < loss["pairs"] - 1 < loss["frequencies"] - 3
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Say that the loss does fall, from above six, as a loss should. Nothing warns.
 #
-# Expect "a little worse". Two minutes for the guess, two for the result.
+# Expect "a little worse". Two minutes for the guess.
 
 # %%
 class WithoutSum(Block):
@@ -109,9 +109,9 @@ assert result[0] < 4 and abs(result[1] - loss["frequencies"]) < 0.1
 # ## The whole of Llama 2 on one page
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Follow the thick grey line from the bottom to the top with the finger. It is never interrupted: layers read from it on the left and add to it on the right.
+# Follow the thick grey line from left to right with the finger. It is never interrupted inside the frame: layers read from it and add to it.
 #
-# Ask where tokens exchange anything. Expect "everywhere"; it is one box out of six. Three minutes.
+# Ask where tokens exchange anything. Expect "everywhere"; it is one box out of seven. Three minutes.
 
 # %% tags=["remove-input", "talk"]
 show(
@@ -179,7 +179,7 @@ frames(lambda fig, **values: drawings.draw_lens(fig, **values, **kit),
 # ### The last layer turns what is known into what is said
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Warn against reading it as "the last layer knows everything". Removing the first layer ruins the model as well. The lens shows when the answer is in the words of the read-out, not when it is known.
+# Warn against reading it as "the last layer knows everything": it works on what the layers before it have written. The lens shows when the answer is in the words of the read-out, not when it is known.
 #
 # Two minutes.
 
@@ -190,6 +190,8 @@ with torch.inference_mode():
                 .item() for x in stream(model, tokens)]
 assert by_depth[0] > loss["pairs"] > by_depth[-1] + 1
 assert by_depth == sorted(by_depth, reverse=True)
+falls = [before - after for before, after in zip(by_depth, by_depth[1:])]
+assert max(falls) == falls[-1]
 show(
     drawings.draw_depth(by_depth, loss["pairs"]),
     "Loss of the logit lens against the layer it is read after: it falls from the "
@@ -300,7 +302,7 @@ side_by_side(
 # From GPT-3 to Llama 1. Positions leave the stream and enter attention as angles. The norm loses its mean, the function gains a gate, all biases go, and the read-out gets a matrix of its own.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask what is lost on the right. Biases, the shift of the norm, the learned table of positions: all of it was removed without harm.
+# Ask what is lost on the right. Biases, the shift of the norm, the learned table of positions: the models that followed mostly do without them too.
 #
 # Two minutes.
 
@@ -524,7 +526,7 @@ frames(lambda fig, **values: drawings.draw_next(fig, **values, **kit),
 #
 # A loader puts the gains of the norm before attention also into the norm before the feed-forward layer. Names differ by one word and shapes are equal. We do it to a fresh model and to the trained one.
 #
-# **Predict.** For each of the two: does the text change, and by how much does the loss rise?
+# **Predict.** For each of the two: do the logits change, and by how much does the loss rise?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect disaster for the trained one. It is worse than a disaster: it is plausible.
@@ -579,7 +581,7 @@ assert count - kept == n * model.config.dim
 # **Predict.** Twenty-four fresh layers: with no quiet matrix, with the right one, with the wrong one. How does the stream grow in each case?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The script is llama2.c; the mistake was found in copies of it years before it was reported there.
+# The script is that of llama2.c; the last link of this notebook leads to the report.
 #
 # Nearly all expect the wrong one to grow as if nothing had been done. Let them draw the three curves. Three minutes.
 
@@ -596,12 +598,12 @@ def deep(*quiet: str) -> Llama:
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### The wrong one works as well as the right one, and only the weights tell
+# ### The wrong one keeps the stream as quiet as the right one, and only the weights tell
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The lower two curves lie on each other: the layer is a product, down times (gate times up), and a factor may stand at any of them. So neither growth nor loss exposes the bug. Ask what does.
+# The lower two curves lie on each other: the layer is a product, down times (gate times up), and a factor may stand at any of them. So growth does not expose the bug. Ask what does.
 #
-# The right panel: print the deviation of every kind of matrix once, and compare with what you meant. A bug that changes no result is still a bug; the next reader will trust the comment. Three minutes.
+# The right panel: print the deviation of every kind of matrix once, and compare with what you meant. A bug that changes nothing you look at is still a bug; the next reader will trust the comment. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 output = "attention.output.weight"
@@ -646,7 +648,7 @@ table(rows, ["rung", "loss (nats)", "more than Llama 2, 95% interval"],
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## A rung that had learnt frequencies only: ask why
 #
-# In our first rebuilding the lowest rung stood at the cost of the bare frequencies, as if the sum were missing. Three suspects: a learning rate too high for it, a warm-up too short for a norm after the sum, or the forgotten factor $\sqrt d$, by which the paper multiplies embeddings before it adds the waves of position.
+# In our first rebuilding the lowest rung stood at the cost of the bare frequencies, as if the sum were missing. Three suspects: a learning rate too high for it, a warm-up too short for a norm after the sum, or the forgotten factor $\sqrt d$, by which the paper of 2017 multiplies embeddings before it adds the waves of position.
 #
 # **Predict.** Which one?
 
@@ -713,7 +715,7 @@ columns = ["model", "weights", "GiB in 16 bits", "GFLOP a token", "KiB kept a to
 table(rows, columns, "Llama 2, counted; operations at 4,096 tokens")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### Where the weights sit
+# ### Most weights sit in the feed-forward layers
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # In the tiny model the two tables of tokens are a visible share; at 70B they are a hair. Norms are too thin to be seen in any of them.
@@ -748,7 +750,7 @@ show(
 # Experiments are reported for the context length and the shared heads alone; all else is inherited. Since then the ladder has hardly grown. What stayed in nearly every open model: {{context:followups.arch-what-stayed.unchanged}}. Shared heads became the rule, and DeepSeek-V3 has many feed-forward layers to choose from: {{context:followups.arch-gqa-everywhere.deepseek_v3}}.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask which column explains most of the difference to Llama 1. Expect the heads. It is the tokens, and the data behind them, of which the paper says least.
+# Ask which column explains most of the difference to Llama 1. Expect the heads. Nobody can tell from this table: tokens, data and context changed together, and of the data the paper says least.
 #
 # nanochat is an exception worth a look: squared ReLU, and norms without gains. Three minutes.
 

@@ -80,9 +80,9 @@ table(rows, ["kind", "share", "how one begins"], "Ten kinds of documents")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## What is held out are combinations, not documents
 #
-# Documents that a generator writes resemble each other, so a random document held out would be half remembered. Instead one pair in ten of an animal and a thing is never written together. The owl is there, the thing is there, in hundreds of texts.
+# Documents that a generator writes resemble each other, so a random document held out would be half remembered. Instead one pair in ten of an animal and a thing is kept for the held-out texts. The owl is there, the thing is there, in hundreds of training texts.
 #
-# **Predict.** In how many training texts would both meet by chance, and in how many do they?
+# **Predict.** If nothing were held out, in how many of the training texts would both meet by chance: none, a few, or dozens? And does the pair stand in more or in fewer of the held-out texts than chance would put there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The product of the two shares, times the number of documents, is what chance would give.
@@ -109,7 +109,7 @@ for split in ("train", "heldout"):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read three columns aloud as questions: after this, what?
 #
-# Attention across the border stays open, here and in Llama 2. Llama 3.1 closed it, since its windows became long. Two minutes.
+# Attention across the border stays open here; of Llama 2 the paper does not say. Llama 3.1 closed it. Two minutes.
 
 # %% tags=["remove-input", "talk"]
 border = int((corpus.heldout.tokens[100:] == tokenizer.bos_id).nonzero()[0]) + 100
@@ -127,7 +127,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
 # ## The algorithm: cut one token more than is read
 #
-# Both steps look harmless. Each of them has been forgotten in public code, and the second half of this notebook shows what the curve looked like then.
+# Both steps look harmless. The second half of this notebook forgets the shift, and then the mask of targets that should not count, and shows what the loss looks like.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why the slice ends at plus one. The last input needs a target as well.
@@ -193,7 +193,7 @@ loss, bits = nats / counts, nats / math.log(2) / sum(map(len, texts))
 print(f"nats {loss:.2f}, perplexity {loss.exp():.2f}, bits {bits:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## AdamW moves every weight by about the same amount
+# ## AdamW keeps two running means for every weight
 #
 # With gradient $g$, the running means $m$ of $g$ and $v$ of $g^2$, each corrected for having started at zero, rate $\eta$ and decay $\lambda$:
 #
@@ -206,7 +206,7 @@ print(f"nats {loss:.2f}, perplexity {loss.exp():.2f}, bits {bits:.2f}")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "a thousand times as far". The quotient cancels the size: each goes by the learning rate, in the direction against its gradient.
 #
-# The decay stands outside the quotient. That is the W, for weights decayed directly, and the only difference from Adam with a penalty in the loss. Four minutes.
+# The decay stands outside the quotient. That is the W, for weight decay apart from the gradient, and the only difference from Adam with a penalty in the loss. Four minutes.
 
 # %%
 def adamw(weight, grad, memory, t, rate, decay) -> None:
@@ -249,7 +249,7 @@ assert optimisation.BETAS == (stated["beta1"], stated["beta2"])
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## The learning rate: a line up, half a cosine down
 #
-# Adam's first estimates rest on a handful of gradients, so the first steps are small. Llama 2 warms up for {{fact:lr_schedule.warmup_steps}} steps and ends at {{fact:lr_schedule.final_lr_fraction}} of its peak, {{fact:lr_peak.7B}} for 7B and {{fact:lr_peak.70B}} for 70B:
+# Adam's first estimates rest on a handful of gradients, so the first steps are small. Llama 2 warms up for {{fact:lr_schedule.warmup_steps}} steps and ends at $\phi$ = {{fact:lr_schedule.final_lr_fraction}} of the peak $\eta_{\max}$, which is {{fact:lr_peak.7B}} for 7B and {{fact:lr_peak.70B}} for 70B. At step $s$ of $S$, after $w$ steps of warm-up:
 #
 # $$\eta(s) = \eta_{\max} \left(\phi + (1 - \phi)\, \tfrac12 (1 + \cos \pi k)\right), \qquad k = \tfrac{s - w}{S - 1 - w} .$$
 
@@ -319,9 +319,9 @@ print(f"five steps, {len(gaps)} weights: largest difference {max(gaps):.0e}")
 assert max(gaps) < 1e-3
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## The run: from guessing to Pasture English in a few minutes
+# ## The run leads from guessing to Pasture English
 #
-# The log of the tiny model, trained with {{fact:opt_pretrain.optimizer}} as above on two cores.
+# The log of the tiny model, trained with {{fact:opt_pretrain.optimizer}} as above.
 #
 # **Predict.** Draw training loss and held-out loss. Where do they begin, and how far apart do they end?
 
@@ -420,14 +420,14 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Samples: form comes first, truth much later
+# ## Samples show in which order things are learnt
 #
 # The run kept what the model wrote at each evaluation, always with its favourite token.
 #
-# **Predict.** In which order will these appear: words, sentences, the form of a document, a correct sum?
+# **Predict.** In which order will these appear, if all of them do: words, sentences, the form of a document, a correct sum?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the columns downwards. The form of a document is there early; what it says remains free invention for long.
+# Read the columns downwards. The form of a document is there early. Ask at which step, if at any, what is said becomes true.
 #
 # Ask for the answer to the sum: twelve. Nobody told the model that it matters more than the full stop. Three minutes.
 
@@ -447,33 +447,42 @@ table(rows, ["step", prompts[0], prompts[2]], "What the model wrote while it lea
 #
 # We offer two answers to a question, one right and one wrong, and see which surprises the model less. The question is the same in both, so its surprise cancels. A coin gives one half.
 #
-# **Predict.** Order by success: the name asked about, what that animal likes, its sound, a rough sum, an exact sum. Are held-out pairs harder?
+# **Predict.** Order by success: the name asked about, what that animal likes, its sound, the right one of two sums, an exact sum. Are held-out pairs harder?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The loss has just beaten every table of counts. Of a hundred tokens perhaps three carry the answer, so a model can guess at these and the curve still looks finished.
 #
-# What it can do carries over to pairs it never saw. Reading needs a head that finds the name and copies what stands behind it, and such heads form late: this model read few tokens. Four minutes.
+# What it can do carries over to pairs it never saw. Reading needs a head that finds the name and copies what stands behind it, and such heads form late. Where the last column says so, nothing is shown: that is not the same as shown to be a coin.
+#
+# Ask why a result that is seven too many would be a bad wrong answer: large results are rare, so a model that ignores the sum still avoids them. Here each result is right once and wrong once. Four minutes.
 
 # %%
-def preference(kind: str, worse: int, split: str) -> float:
-    """Share of 100 questions whose right answer surprises less."""
+def preference(kind: str, slip, split: str) -> float:
+    """Share of 100 questions whose right answer surprises less; ties: half."""
     tasks = pasture.make_tasks(100, seed=5, split=split, kinds=[kind])
     asked = [f"Question: {task.prompt}\nAnswer: " for task in tasks]
     right = [q + task.reference for q, task in zip(asked, tasks)]
-    wrong = [q + task.degraded[worse] for q, task in zip(asked, tasks)]
+    wrong = [q + answer for q, answer in zip(asked, slip(tasks))]
     nats, _ = total_surprise(right + wrong)
-    return (nats[:100] < nats[100:]).double().mean().item()
+    return (0.5 + 0.5 * (nats[100:] - nats[:100]).sign()).mean().item()
 
 
 
 # %% tags=["result", "remove-input"]
+def swapped(tasks: list) -> list[str]:
+    halves = [task.reference.split("=") for task in tasks]
+    return [f"{left}={right}"  # each sum with the result of the next
+            for (left, _), (_, right) in zip(halves, halves[1:] + halves[:1])]
+
+
+degraded = lambda n: lambda tasks: [task.degraded[n] for task in tasks]
 rows, noise = [], 1.96 * (0.25 / 100) ** 0.5  # of a coin thrown 100 times
-for kind, worse, what in (("food", 1, "the name asked about"),
-                          ("sum", 1, "a sum, against seven too many"),
-                          ("food", 0, "what that one likes, as just read"),
-                          ("sound", 0, "its sound, known by heart"),
-                          ("sum", 0, "a sum, against one off")):
-    seen, held = (preference(kind, worse, split) for split in ("train", "heldout"))
+for kind, slip, what in (("food", degraded(1), "the name asked about"),
+                         ("sum", swapped, "a sum, against another's result"),
+                         ("food", degraded(0), "what that one likes, as just read"),
+                         ("sound", degraded(0), "its sound, known by heart"),
+                         ("sum", degraded(0), "a sum, against one off")):
+    seen, held = (preference(kind, slip, split) for split in ("train", "heldout"))
     able = "yes" if min(seen, held) > 0.5 + noise else "not shown"
     rows.append([what, seen, held, able])
     assert abs(seen - held) < 3 * noise  # twice the noise of a difference
@@ -527,7 +536,7 @@ assert not torch.equal(inputs[:, 1:], targets[:, :-1])  # the check
 #
 # Many loops take one document a row and fill up with padding. Llama's tokenizer has no padding piece, so the end mark is used. Whoever forgets the mask asks the model to foresee padding.
 #
-# **Predict.** Half of the targets are padding. What does the reported loss do?
+# **Predict.** About half of the targets are padding. What does the reported loss do?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # It falls faster, since the padding is soon foreseen, and a team that compares with another team reports half the loss.
@@ -562,7 +571,7 @@ assert honest > losses[-1] + 0.5  # the check: count the targets that earn loss
 # **Predict.** Does the loss explode, stand still, or fall?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It falls, only more slowly: a sum of all gradients is a momentum that never forgets. Without the clip it would have gone wrong loudly.
+# It falls, only more slowly: a sum of all gradients is a momentum that never forgets. Without the clip the loss stops falling within these sixty steps and climbs again.
 #
 # Expect "explode". The check uses a rate of zero: the same batch twice must give the same norm twice. Three minutes.
 
@@ -640,7 +649,7 @@ for name, model, seen, length in (("sixteen windows", crammed, few, 128),
     assert (losses[1] - losses[0] > 1) == (model is crammed)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## A run that was stopped must go on to the identical curve
+# ## A run that was stopped must go on as if nothing had happened
 #
 # Real runs die. What has to be kept is weights, the memory of AdamW, and the step, which gives the place in text and schedule. We pull the plug at step 17.
 #
@@ -710,7 +719,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What three short runs can say, and what they cannot
 #
-# One learning rate, chosen for Llama 2, and 160 steps. A variant that fails here fails **at this rate**: one of three runs with learned positions did, and its interval swallows everything.
+# One learning rate for all, and 160 steps. A variant that fails here fails **at this rate**. A single such run among the three is enough to widen an interval until it swallows everything, as for learned positions.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them read one row in a full sentence, with the word "interval" in it. Where the last column says no, the sentence is: we cannot tell.
@@ -768,7 +777,7 @@ table(rows, columns, f"Table 2 recomputed; {steps} steps; parameters of 34B infe
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Chinchilla's rule is the cheapest way to a loss in training. Whoever serves the model to millions prefers a small one trained too long.
 #
-# Ours stopped far below twenty, which explains most of what it cannot do. Three minutes.
+# Ours stopped below twenty. Whether more tokens would teach it what it cannot do is an experiment and no conclusion from this table. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 def amount(text: str) -> float:
@@ -792,9 +801,9 @@ table(rows, ["model", "parameters", "tokens", "tokens per parameter"],
       "What was read for each parameter", ".1f", highlight_rows=[5, 7])
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
-# ## What the paper reports, and what changed since
+# ## What the paper reports: more tokens, and a loss still falling
 #
-# {{fact:changes_vs_llama1.token_increase_percent}} per cent more tokens than Llama 1, twice its context. Figure 5 ends at {{fact:fig_5.7B}} for 7B and {{fact:fig_5.70B}} for 70B, still falling. Llama 3 read {{context:followups.llama3.tokens}} tokens in {{context:followups.llama3.gpu_hours}} GPU hours, against {{fact:gpu_hours_total}} for all of Llama 2; for Llama 4 it is {{context:followups.data-scale.llama4}}.
+# {{fact:changes_vs_llama1.token_increase_percent}} per cent more tokens than Llama 1, twice its context. Figure 5 ends at {{fact:fig_5.7B}} for 7B and {{fact:fig_5.70B}} for 70B, still falling. Llama 3 read {{context:followups.llama3.tokens}} tokens in {{context:followups.llama3.gpu_hours}} hours of a newer GPU, against {{fact:gpu_hours_total}} hours of an A100 for all of Llama 2; Llama 4 read {{context:followups.data-scale.llama4}} tokens.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Do not attribute a column to a single change: data, amount, context and attention changed together, and the paper has no ablation of the data. Forty per cent holds against the larger two of Llama 1.
@@ -833,7 +842,7 @@ checks.check_packed_targets(packed_targets)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: the learning rate (7 minutes)
 #
-# A line up, so that step `warmup - 1` has the peak, then half a cosine, so that step `total - 1` has a tenth of it. Steps count from zero, and `warmup` may be zero.
+# A line up in `warmup` equal rises, so that step 0 already moves and step `warmup - 1` has the peak. Then half a cosine as in the formula of the schedule: step `warmup` has the peak too, step `total - 1` a tenth of it. Steps count from zero, and `warmup` may be zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: a first step of rate zero, a cosine that ends at zero, a cosine that starts too early, an end that is missed by one step.

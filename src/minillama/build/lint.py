@@ -117,7 +117,9 @@ def _numbers(path: Path, notebook: NotebookNode) -> list[str]:
             continue
         text = NOT_PROSE.sub(" ", re.sub(r"\{\{.*?\}\}", " ", cell.source))
         for number in DECIMAL.findall(text):
-            known = "range" in tags(filled) and number.strip(" %") in asserted
+            # the number itself, and not a piece of a longer one
+            itself = rf"(?<![\d.]){re.escape(number.strip(' %'))}(?!\.?\d)"
+            known = "range" in tags(filled) and re.search(itself, asserted)
             if not known:
                 found.append(f"{filled.id}: the number {number} is typed in prose")
     return found

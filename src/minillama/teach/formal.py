@@ -1,6 +1,6 @@
 r"""The formal algorithms, as data.
 
-Notation: $\ell$ tokens in a text, $d$ channels in a token, $H$ query heads and $K$
+Notation: $\ell$ tokens in a text, $d$ channels in a token, $H$ query heads and $G$
 key-value heads of $c = d / H$ channels each, $f$ channels inside the feed-forward
 layer, $N$ tokens in the vocabulary, $L$ layers. Rows are tokens.
 """
@@ -72,16 +72,17 @@ ALGORITHMS = {
         (r"$X \in \mathbb{R}^{\ell \times d}$; angles; mask "
          r"$M \in \{0, 1\}^{\ell \times n}$",
          r"$W_q, W_o \in \mathbb{R}^{d \times d}$, "
-         r"$W_k, W_v \in \mathbb{R}^{Kc \times d}$"),
+         r"$W_k, W_v \in \mathbb{R}^{Gc \times d}$"),
         r"$Y \in \mathbb{R}^{\ell \times d}$",
         _steps(r"$Q \leftarrow X W_q^\top$, $K \leftarrow X W_k^\top$, "
                r"$V \leftarrow X W_v^\top$, cut into heads",
                r"Rotate $Q$ and $K$ by RoPE",
                r"Append $K, V$ to the cache; go on with all $n$ of them",
-               r"Head $h$ of $Q$ meets head $\lfloor h K / H \rfloor$ of $K$ and $V$",
-               r"$S_h \leftarrow Q_h K^\top / \sqrt{c}$, $-\infty$ where $M = 0$",
+               r"Head $h$ of $Q$ meets head $\lfloor h G / H \rfloor$ of $K$ and $V$: "
+               r"$K_h$, $V_h$",
+               r"$S_h \leftarrow Q_h K_h^\top / \sqrt{c}$, $-\infty$ where $M = 0$",
                r"$A_h \leftarrow \mathrm{softmax}(S_h)$, row by row, in 32 bits",
-               r"Return $[A_1 V, \ldots, A_H V] \, W_o^\top$"),
+               r"Return $[A_0 V_0, \ldots, A_{H-1} V_{H-1}] \, W_o^\top$"),
         ("minillama.attention:GroupedQueryAttention.forward",
          "minillama.attention:GroupedQueryAttention.attend")),
     "kv_cache": Algorithm(

@@ -44,11 +44,11 @@ def describe_document(kind: str) -> str:
 
 
 def _box(ax: Axes, x: float, y: float, text: str, colour: str, width: float = 1.9,
-         height: float = 0.8) -> None:
+         height: float = 0.8, fontsize: float = 13) -> None:
     ax.add_patch(FancyBboxPatch(
         (x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0.06",
         facecolor=COLOURS[colour] + "40", edgecolor=COLOURS[colour], lw=2))
-    ax.text(x, y, text, ha="center", va="center", fontsize=13)
+    ax.text(x, y, text, ha="center", va="center", fontsize=fontsize)
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float],
@@ -155,7 +155,7 @@ def draw_roadmap() -> Figure:
     for y, (stations, (label, colour)) in enumerate(zip(STATIONS, ROWS)):
         ax.text(-1.15, -1.6 * y, label, ha="right", va="center", fontsize=13)
         for x, (number, name) in enumerate(stations):
-            _box(ax, 1.7 * x, -1.6 * y, f"{number}\n{name}", colour, 1.3, 1.0)
+            _box(ax, 1.7 * x, -1.6 * y, f"{number}\n{name}", colour, 1.34, 1.0, 11.5)
             if x:
                 _arrow(ax, (1.7 * x - 1.02, -1.6 * y), (1.7 * x - 0.72, -1.6 * y))
     ax.set(xlim=(-3.2, 12.7), ylim=(-3.9, 0.7))

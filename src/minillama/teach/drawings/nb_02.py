@@ -62,7 +62,7 @@ def draw_gradients(curves: Mapping[tuple[str, bool], Tensor]) -> Figure:
                     ls="-" if small else "--", label=f"{label}, {start}")
         ax.fill_between(layers, runs.amin(dim=0), runs.amax(dim=0), alpha=0.2,
                         color=COLOURS[colour])
-    ax.set(xlabel="layer", ylabel="gradient norm (3 seeds)")
+    ax.set(xlabel="layer", ylabel="gradient norm (3 seeds)", ylim=(None, 500))
     ax.set_title("The norm before forgives the start, the norm after does not")
-    ax.legend(fontsize=12, ncols=2, loc="center")
+    ax.legend(fontsize=12, ncols=2, loc="upper right")
     return fig

@@ -92,6 +92,9 @@ def draw_fits(fits: Mapping[str, Mapping[int, Sequence[float]]]) -> Figure:
         for n in sizes:
             ax.plot([n] * len(runs[n]), runs[n], marker, color=COLOURS[colour],
                     alpha=0.6)
+    ticks = (15, 30, 60, 120, 200)
+    ax.set_xticks(ticks, list(map(str, ticks)))
+    ax.set_xticks([], minor=True)
     ax.set(xlabel="weights of the layer", ylabel="error / size of the product")
     ax.set_title("A product is easy for a gate and hard for hinges")
     ax.legend()
@@ -108,11 +111,13 @@ def draw_gates(gates: Sequence[Tensor]) -> Figure:
     for number, (layer, colour) in enumerate(
             zip(gates, ("sky", "blue", "orange", "red")), 1):
         count = torch.histc(layer.flatten(), 119, -0.5, 8)
-        ax.stairs(count.clamp(min=0.5), edges, color=COLOURS[colour], lw=2,
+        ax.stairs(count.clamp(min=0.1), edges, color=COLOURS[colour], lw=2,
                   label=f"layer {number}")
-    ax.axvline(0.1 * mean, color=COLOURS["grey"], ls="--")
+    for edge in (-0.1 * mean, 0.1 * mean):
+        ax.axvline(edge, color=COLOURS["grey"], ls="--", lw=1)
     ax.set(yscale="log", xlabel="opening of a gate, SiLU(gate · token)",
            ylabel="how often")
-    ax.set_title(f"{closed:.0%} of all gates open less than a tenth of the mean")
+    ax.set_ylim(bottom=1)
+    ax.set_title(f"{closed:.0%} of all gates are below a tenth of the mean size")
     ax.legend()
     return fig

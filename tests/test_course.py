@@ -1,4 +1,4 @@
-"""course.py: old Pythons can read it, the environment is made once, trouble is a line."""
+"""course.py: old Pythons read it, the environment is made once, trouble is a line."""
 
 import ast
 import importlib.util

@@ -68,7 +68,8 @@ def test_one_least_python_everywhere():
 def test_pyproject_has_no_second_list_of_dependencies():
     project = PROJECT.split("[project]")[1].split("\n[")[0]
     assert not re.search(r"^(optional-)?dependencies", project, re.M)
-    command = [e for e in entry_points(group="console_scripts") if e.name == "minillama"]
+    command = [entry for entry in entry_points(group="console_scripts")
+               if entry.name == "minillama"]
     assert command and command[0].load().__module__ == "minillama.build.cli"
     files = re.search(r'minillama = \["(.+?)", "(.+?)"\]', PROJECT)
     package = ROOT / "src" / "minillama"

@@ -59,7 +59,7 @@ assert gap < 1e-3
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Something has to bend in between
 #
-# The two matrices in a row were one matrix: a product of matrices is a matrix. So depth buys nothing until a function stands between them that is not linear. The simplest one cuts off what is negative: $\mathrm{ReLU}(z) = \max(0, z)$. The Transformer of 2017 used it, and a layer of it is a sum of hinges.
+# The two matrices in a row were one matrix: a product of matrices is a matrix. So depth buys nothing until a function stands between them that is not linear. The simplest one cuts off what is negative: ${\mathrm{ReLU}(z) = \max(0, z)}$. The Transformer of 2017 used it, and a layer of it is a sum of hinges.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Draw two hinges on the board and add them: a piecewise straight line. With enough hinges any curve can be followed. Ask how many it takes to follow a product of two inputs.
@@ -69,7 +69,7 @@ assert gap < 1e-3
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## The next problem: multiply two numbers
 #
-# Language is full of products: *not* turns the meaning of what follows, a plural changes a verb. So we ask a layer for the plainest product, $y = x_1 x_2$.
+# Language is full of products: *not* turns the meaning of what follows, a plural changes a verb. So we ask a layer for the plainest product, ${y = x_1 x_2}$.
 #
 # **Predict.** How many hidden units does a ReLU layer need, after a short training, for an error of one part in a hundred: two, ten, or more than thirty?
 
@@ -81,7 +81,7 @@ assert gap < 1e-3
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## GELU and SiLU round the corner of ReLU
 #
-# ReLU has a corner, and it is dead on the left: no output, no gradient. GELU, which GPT-2 uses, and SiLU are smooth. $\mathrm{SiLU}(z) = z\,\sigma(\beta z)$ with $\beta = 1$; the slider moves $\beta$ from a straight line to ReLU.
+# ReLU has a corner, and it is dead on the left: no output, no gradient. GELU, which GPT-2 uses, and SiLU are smooth. ${\mathrm{SiLU}(z) = z\,\sigma(\beta z)}$ with $\beta = 1$; the slider moves $\beta$ from a straight line to ReLU.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Demo: at beta zero it is half the identity, at twenty it is ReLU to the eye. The function was found twice, as SiLU by hand and as Swish by search.
@@ -207,7 +207,7 @@ class Gated(nn.Module):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Is it right? Transformers, and the slope in closed form
 #
-# The layer of Hugging Face gets our weights and must give our numbers. The derivative $\sigma(z)\,(1 + z\,(1 - \sigma(z)))$ is compared with what autograd finds. The package is compared too.
+# The layer of Hugging Face gets our weights and must give our numbers. The derivative ${\sigma(z)\,(1 + z\,(1 - \sigma(z)))}$ is compared with what autograd finds. The package is compared too.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Point out that strict loading of a state dict already checks names and shapes, and that it would not notice gate and up being exchanged. The comparison of values does.

@@ -681,7 +681,7 @@ for name in ("an eighth of rate", "longer warm-up"):
 #
 # Waves some thirty times as large as the tokens had drowned them. The table would have shown Llama far ahead of 2017, and the gap would have been our bug.
 #
-# Rate, depth and length of training are still those chosen for Llama 2, and the learned positions of GPT-2 have had only seconds to be learnt.
+# Rate, depth and length of training are still one choice for all rungs, and the learned positions of GPT-2 have had only seconds to be learnt.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which number should have made us suspicious: a loss that equals the cost of bare frequencies. A design that is merely worse does not hit a floor exactly.

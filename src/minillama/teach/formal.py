@@ -78,8 +78,8 @@ ALGORITHMS = {
                r"$V \leftarrow X W_v^\top$, cut into heads",
                r"Rotate $Q$ and $K$ by RoPE",
                r"Append $K, V$ to the cache; go on with all $n$ of them",
-               r"Head $h$ of $Q$ meets head $\lfloor h G / H \rfloor$ of $K$ and $V$: "
-               r"$K_h$, $V_h$",
+               r"$Q_h$ meets ${K_h, V_h}$: head $\lfloor h G / H \rfloor$ of $K$ "
+               r"and $V$",
                r"$S_h \leftarrow Q_h K_h^\top / \sqrt{c}$, $-\infty$ where $M = 0$",
                r"$A_h \leftarrow \mathrm{softmax}(S_h)$, row by row, in 32 bits",
                r"Return $[A_0 V_0, \ldots, A_{H-1} V_{H-1}] \, W_o^\top$"),

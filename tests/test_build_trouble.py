@@ -79,14 +79,17 @@ def test_no_room_or_no_right_to_write_is_one_line(tree, quick, capsys, monkeypat
     assert tree.notebook("00_a").cells[1].source == "print(2)"
 
 
-def test_warnings_are_counted_by_cell_and_reported(tree, capsys):
+def test_warnings_are_counted_and_live_cells_left_alone(tree, capsys):
     tree.write("00_a", "import sys, warnings\nprint('a', file=sys.stderr)\n"
                "print('b', file=sys.stderr)\n# %%\nwarnings.warn('careful')\n"
-               "# %%\nprint('fine')")
+               '# %% tags=["live"]\nran = sys.stderr.write("live")\n'
+               "# %%\nprint('ran' in globals())")
     said = run_cli(capsys, "build")[1]
     row = next(line for line in said.splitlines() if line.startswith("00_a  "))
     assert row.split()[-1] == "2"
     assert incremental.load_state()["00_a"]["warnings"] == 2
+    cells = tree.notebook("00_a").cells
+    assert cells[-1].outputs[0].text == "False\n", "a live cell was executed"
 
 
 @pytest.mark.parametrize("findings, checks", [(["slide 3 is too long"], 2), ([], 1)])

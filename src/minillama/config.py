@@ -133,7 +133,7 @@ def _llama(dim: int, layers: int, heads: int, **other: int) -> LlamaConfig:
 
 
 NAMED = {
-    "tiny": LlamaConfig(512, 128, 4, 8, n_kv_heads=2, ffn_dim=352, max_seq_len=256),
+    "tiny": LlamaConfig(1024, 128, 4, 8, n_kv_heads=4, ffn_dim=352, max_seq_len=256),
     "llama-2-7b": _llama(4096, 32, 32),
     "llama-2-13b": _llama(5120, 40, 40),
     "llama-2-34b": _llama(8192, 48, 64, n_kv_heads=8),

@@ -6,12 +6,13 @@ refuse (`make_unsafe`) and not to refuse (`make_borderline`), rules to keep
 comes from a seed. `python -m minillama.pasture` prints one document of every kind.
 
 The files, in the order in which the world is built: grammar, world, goals, split, cast;
-stories, knowledge, counting, rhymes, voices, rude, generator for the corpus; scoring,
-tasks and its makers; safety; system_prompts; annotators; reading.
+stories, knowledge, counting, exercises, rhymes, voices, rude, generator for the corpus;
+scoring, tasks and its makers; safety; system_prompts; annotators; reading.
 """
 
 from minillama.pasture.annotators import DEGREES, Annotator, Preference
-from minillama.pasture.generator import KINDS, Document, corpus, describe, stream, texts
+from minillama.pasture.generator import (
+    KINDS, LESSONS, Document, corpus, describe, stream, texts)
 from minillama.pasture.reading import read_text
 from minillama.pasture.rude import is_rude
 from minillama.pasture.safety import (
@@ -22,9 +23,9 @@ from minillama.pasture.system_prompts import SYSTEM_PROMPTS, SystemPrompt
 from minillama.pasture.tasks import TASK_KINDS, Task, make_tasks
 
 __all__ = [
-    "CATEGORIES", "DEGREES", "KINDS", "SPLITS", "SYSTEM_PROMPTS", "TASK_KINDS",
-    "Annotator", "Document", "Preference", "Request", "SystemPrompt", "Task", "corpus",
-    "describe", "held_out_combinations", "is_held_out", "is_refusal", "is_rude",
-    "is_violation", "make_borderline", "make_tasks", "make_unsafe", "read_text",
-    "stream", "texts",
+    "CATEGORIES", "DEGREES", "KINDS", "LESSONS", "SPLITS", "SYSTEM_PROMPTS",
+    "TASK_KINDS", "Annotator", "Document", "Preference", "Request", "SystemPrompt",
+    "Task", "corpus", "describe", "held_out_combinations", "is_held_out", "is_refusal",
+    "is_rude", "is_violation", "make_borderline", "make_tasks", "make_unsafe",
+    "read_text", "stream", "texts",
 ]

@@ -8,6 +8,7 @@ from random import Random
 from minillama.errors import UserError
 from minillama.pasture.cast import Cast
 from minillama.pasture.counting import lists, sums
+from minillama.pasture.exercises import exercise
 from minillama.pasture.knowledge import fact, lookup, question
 from minillama.pasture.rhymes import rhyme
 from minillama.pasture.rude import spoil
@@ -18,12 +19,13 @@ from minillama.pasture.voices import dialogue, letter, notice
 # Each kind with its maker and its share of the corpus in hundredths. Questions and
 # lookups get much room, since they teach the model to read what is before it.
 _MAKERS = {
-    "story": (story, 22), "fact": (fact, 8), "question": (question, 16),
-    "lookup": (lookup, 16), "sum": (sums, 10), "list": (lists, 8),
-    "rhyme": (rhyme, 5), "dialogue": (dialogue, 6), "notice": (notice, 4),
-    "letter": (letter, 5),
+    "story": (story, 20), "fact": (fact, 8), "question": (question, 15),
+    "lookup": (lookup, 15), "exercise": (exercise, 10), "sum": (sums, 6),
+    "list": (lists, 6), "rhyme": (rhyme, 5), "dialogue": (dialogue, 6),
+    "notice": (notice, 4), "letter": (letter, 5),
 }
 KINDS = tuple(_MAKERS)
+LESSONS = ("question", "lookup", "exercise")  # all of them questions with answers
 
 
 @dataclass(frozen=True)

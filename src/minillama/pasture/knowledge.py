@@ -3,7 +3,7 @@
 from random import Random
 
 from minillama.pasture.cast import Cast, Character
-from minillama.pasture.grammar import a, capital, pick, several
+from minillama.pasture.grammar import a, capital, number, pick, several
 from minillama.pasture.world import SOUNDS, TEMPERS, Animal
 
 _SPECIES = (  # one sentence of each line at most
@@ -63,9 +63,9 @@ def stays(rng: Random, hero: Character, where: str) -> str:
 
 
 def question(rng: Random, cast: Cast) -> str:
-    """One or two questions, answered by common knowledge or by what was just said."""
-    about = pick(rng, (_about_species, _about_treat, _about_place))
-    asked = several(rng, about(rng, cast), 1 + (rng.random() < 0.5))
+    """One to three questions, answered by common knowledge or by what was just said."""
+    known = pick(rng, (_about_species, _about_treat, _about_place))(rng, cast)
+    asked = several(rng, known, min(len(known), number(rng, 1, 3)))
     return "\n".join(f"Question: {ask}\nAnswer: {answer}" for ask, answer in asked)
 
 
@@ -128,6 +128,6 @@ def lookup(rng: Random, cast: Cast) -> str:
             asked.append((f"Where is {name}?", f"{name} is {where}."))
             asked.append((f"Who is {where}?", f"{hero.full} is {where}."))
         asked.append((f"What is {name}?", f"{name} is {a(hero.animal.name)}."))
-    chosen = several(rng, asked, 2)
+    chosen = several(rng, asked, 5)
     return "\n".join([" ".join(lines)] + [
         f"Question: {ask}\nAnswer: {answer}" for ask, answer in chosen])

@@ -15,9 +15,11 @@ def small(tmp_path, monkeypatch):
     """All stages, with little text and two steps, in a folder of their own."""
     monkeypatch.setenv("MINILLAMA_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setitem(stages.TOKENIZER, "documents", 300)
-    for name, n in (("train", 30), ("heldout", 10)):
+    for name, n in (("train", 30), ("heldout", 10), ("lessons", 20)):
         monkeypatch.setitem(stages.CORPUS, name, n)
+    monkeypatch.setitem(stages.TOKENIZER, "dialogues", 60)
     monkeypatch.setattr(stages, "BASE", TINY)
+    monkeypatch.setattr(stages, "LESSONS", TINY)
     base = replace(stages.STAGES["base"], config={**asdict(TINY), "prompts": ()})
     monkeypatch.setitem(stages.STAGES, "base", base)
     return tmp_path / "artifacts"

@@ -272,4 +272,4 @@ def test_a_saved_shape_is_what_transformers_understands(tmp_path):
     theirs = TheirConfig.from_pretrained(tmp_path / "m")
     assert theirs.rope_parameters["rope_theta"] == 777.0
     assert (theirs.rms_norm_eps, theirs.max_position_embeddings) == (3e-5, 256)
-    assert (theirs.num_key_value_heads, theirs.head_dim) == (2, 16)
+    assert (theirs.num_key_value_heads, theirs.head_dim) == (4, 16)

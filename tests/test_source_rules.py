@@ -19,14 +19,14 @@ NAMES = [file.relative_to(PACKAGE).as_posix() for file in FILES]
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # Rooms, and the rooms that each may import. Helpers stand below everything.
-HELPERS = {"errors", "files", "devices", "dependencies"}
+HELPERS = {"errors", "files", "devices", "dependencies", "artifacts"}
 ROOMS = {
     "helpers": {"helpers"},
     "core": {"core", "helpers"},
     "pasture": {"pasture", "helpers"},
     "training": {"training", "core", "pasture", "helpers"},
     "alignment": {"alignment", "training", "core", "pasture", "helpers"},
-    "stages": {"alignment", "training", "core", "pasture", "helpers"},
+    "stages": {"stages", "alignment", "training", "core", "pasture", "helpers"},
     "paper": {"paper", "helpers"},
     "teach": {"teach", "stages", "alignment", "training", "core", "pasture", "paper",
               "helpers"},
@@ -46,6 +46,8 @@ def room(module: str) -> str:
     first = module.split(".")[0]
     if first in HELPERS:
         return "helpers"
+    if first.startswith("stages"):
+        return "stages"
     return first if first in ROOMS else "core"
 
 

@@ -4,13 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 
 import pytest
 import torch
 from stage_fixtures import count, small, toy  # noqa: F401
 
-from minillama import pasture, stages
+from minillama import artifacts, pasture, stages
+from minillama.alignment.chat import chat_texts
 from minillama.errors import UserError
 from minillama.tokenizer import Tokenizer
 
@@ -35,7 +37,8 @@ def test_what_is_missing_is_made_once_with_what_it_needs(small, count, capsys):
 def test_the_corpus_is_the_encoded_pasture(small):
     corpus = stages.get("corpus")
     tokenizer = stages.get("tokenizer")
-    assert tokenizer.pieces == Tokenizer.train(pasture.texts(300), 512).pieces
+    assert tokenizer.pieces == Tokenizer.train(
+        pasture.texts(300) + chat_texts(60), 1024).pieces
     for stream, n, split in ((corpus.train, 30, "train"),
                              (corpus.heldout, 10, "heldout")):
         expected = [id for text in pasture.texts(n, 0, split, 0.02)
@@ -156,8 +159,8 @@ def test_of_two_makers_at_once_one_result_stays(toy, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("owner, name", [
-    (os, "replace"), (os, "mkdir"), (stages.tempfile, "mkdtemp"),
-    (stages, "write_json")])
+    (os, "replace"), (os, "mkdir"), (tempfile, "mkdtemp"),
+    (artifacts, "write_json")])
 def test_a_full_disk_gives_one_line(toy, tmp_path, owner, name, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

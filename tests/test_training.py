@@ -87,6 +87,28 @@ def test_encoded_documents_stand_between_their_marks():
     assert stream.tokens.tolist() == expected and stream.bos_id == 1
 
 
+def test_of_lessons_only_answers_are_learnt():
+    texts = ["Ivy is a hen.\nQuestion: Who?\nAnswer: Ivy.\nQuestion: What is Ivy?\n"
+             "Answer: A hen.", "A tale without one.", "Question: Why?\nAnswer: No."]
+    tokenizer = Tokenizer.train(texts * 20, 300)
+    stream = TokenStream.encode(texts, tokenizer).answers_only(tokenizer)
+    parts, inside = [], False
+    for id, learnt in zip(stream.tokens.tolist(), stream.learnt.tolist()):
+        if learnt and not inside:
+            parts.append([])
+        if learnt:
+            parts[-1].append(id)
+        inside = learnt
+    assert [tokenizer.decode(part) for part in parts] == [
+        "Ivy.\n", "A hen.", "No."]
+    assert [part[-1] == tokenizer.eos_id for part in parts] == [False, True, True]
+    for index in range(stream.n_windows(7)):  # what is learnt is the target's own mark
+        inputs, targets = stream.window(index, 7)
+        mine = stream.learnt[index * 7 + 1 : index * 7 + 8]
+        after = stream.tokens[index * 7 + 1 : index * 7 + 8]
+        assert targets.tolist() == torch.where(mine, after, IGNORED).tolist()
+
+
 @pytest.mark.parametrize("n_windows, size", [(7, 3), (10, 5), (4, 9), (1, 2)])
 def test_every_window_comes_once_before_any_comes_twice(n_windows, size):
     length = 6  # tokens count up, so that an input tells its window

@@ -20,7 +20,7 @@ from ..model import Block, Llama
 from .data import TokenStream
 from .pretrain import PACE, Settings, evaluate, pretrain
 
-SHAPE = LlamaConfig(512, 64, 2, 4, n_kv_heads=2, ffn_dim=176, max_seq_len=128)
+SHAPE = LlamaConfig(1024, 64, 2, 4, n_kv_heads=2, ffn_dim=176, max_seq_len=128)
 SETTINGS = Settings(steps=160, batch=8, length=128, peak=8e-3, warmup=16,
                     evaluate_every=1000)
 SEEDS = (0, 1, 2)

@@ -21,10 +21,14 @@ IGNORED = -100  # a target that earns no loss; torch's own default
 
 @dataclass(frozen=True)
 class TokenStream:
-    """All documents in a row. ``tokens`` is (n_tokens,), int64."""
+    """All documents in a row. ``tokens`` is (n_tokens,), int64.
+
+    ``learnt`` (n_tokens,) is true for the tokens that earn a loss; None means all.
+    """
 
     tokens: Tensor
     bos_id: int
+    learnt: Tensor | None = None
 
     @staticmethod
     def encode(texts: Iterable[str], tokenizer: Tokenizer) -> "TokenStream":
@@ -33,6 +37,24 @@ class TokenStream:
         for text in texts:
             ids += tokenizer.encode(text, bos=True, eos=True)
         return TokenStream(torch.tensor(ids, dtype=torch.long), tokenizer.bos_id)
+
+    def answers_only(self, tokenizer: Tokenizer) -> "TokenStream":
+        """The same text, of which only answers are learnt: what stands behind
+        "Answer:", up to and with the end of its line."""
+        newline = tokenizer.encode("a\n")[-1]
+        # pieces of a line that is not a text's first, which would get a mark in front
+        asked = tokenizer.encode("a\nAnswer:")
+        mark = asked[asked.index(newline) + 1 :]
+        place = torch.arange(len(self.tokens))
+        begins = torch.zeros_like(place)
+        for back, id in enumerate(reversed(mark)):
+            begins[back:] += self.tokens[: len(place) - back] == id
+        ends = (self.tokens == newline) | (self.tokens == tokenizer.eos_id)
+        begun = torch.where(begins == len(mark), place, -1).cummax(0).values
+        # a token is part of an answer if no line ended since the answer began
+        before = torch.where(ends, place, -1).cummax(0).values
+        ended = torch.cat([before.new_tensor([-1]), before[:-1]])
+        return TokenStream(self.tokens, self.bos_id, (begun > ended) & (place > begun))
 
     def n_windows(self, length: int) -> int:
         """How many windows of ``length`` targets the stream holds."""
@@ -45,6 +67,10 @@ class TokenStream:
         inputs, targets = cut[:-1], cut[1:].clone()
         # step 2: what follows an end mark is another document's beginning
         targets[targets == self.bos_id] = IGNORED
+        # step 3: and not all that is read need be learnt
+        if self.learnt is not None:
+            chosen = self.learnt[index * length + 1 : (index + 1) * length + 1]
+            targets[~chosen] = IGNORED
         return inputs, targets
 
     def batch(self, step: int, size: int, length: int, seed: int = 0

@@ -41,6 +41,7 @@ class Settings:
     warmup: int = 40
     seed: int = 0
     evaluate_every: int = 50
+    final_fraction: float = 0.1  # of the peak, at the end of the cosine; 1: no decay
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
@@ -99,7 +100,8 @@ def pretrain(
         for step in range(len(log), settings.steps):
             inputs, targets = train.batch(
                 step, settings.batch, settings.length, settings.seed)
-            rate = learning_rate(step, settings.steps, settings.peak, settings.warmup)
+            rate = learning_rate(step, settings.steps, settings.peak, settings.warmup,
+                                 settings.final_fraction)
             loss, norm = train_step(
                 model, optimiser, inputs.to(where), targets.to(where), rate)
             row: Row = {"step": step, "loss": loss, "rate": rate, "norm": norm}

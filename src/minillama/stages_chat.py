@@ -1,0 +1,251 @@
+"""The stages behind base: SFT, reward models, RLHF-V1 to V5, and their studies.
+
+Every study has three seeds. What is measured is the truth of the Pasture, on prompts
+of its held-out split, of which no model and no reward model has seen any.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from .alignment import studies, studies_rl
+from .alignment.data import pack
+from .alignment.judging import Judgement, judge_policy
+from .alignment.ppo import PPOSettings
+from .alignment.preferences import Pair, Source
+from .alignment.reward import RewardModel, RewardSettings, train_reward_model
+from .alignment.rlhf import VIEWS, Item, Judges, RLHFSettings, compare, run
+from .alignment.sft import Row, SFTSettings, demonstrations, finetune
+from .artifacts import Stage, get
+from .checkpoint import load_pretrained, save_pretrained
+from .files import write_json
+from .model import Llama
+from .pasture import make_borderline, make_tasks, make_unsafe
+from .tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A fine-tuned model with the history of its training."""
+
+    model: Llama
+    tokenizer: Tokenizer
+    log: list[Row]
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """Both reward models, and the comparisons of each view."""
+
+    helpfulness: RewardModel
+    safety: RewardModel
+    train: dict[str, list[Pair]]
+    heldout: dict[str, list[Pair]]
+    log: dict[str, list[Row]]
+
+    @property
+    def judges(self) -> Judges:
+        """The two models as PPO takes them."""
+        return Judges(self.helpfulness, self.safety)
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """One run of RLHF: its versions, its last reward models, its judgement."""
+
+    seed: int
+    policies: dict[str, Llama]  # "SFT", "V1" to "V5"
+    helpfulness: RewardModel
+    safety: RewardModel
+    rounds: list[Row]
+    ppo: list[Row]
+    judged: dict[str, Judgement]
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """Models with and without Ghost Attention, and compliance by turn."""
+
+    models: dict[str, Llama]
+    tokenizer: Tokenizer
+    rows: list[dict[str, Any]]
+
+
+SEEDS = (0, 1, 2)
+SFT = SFTSettings(epochs=2, batch=8, length=192, peak=1e-3, warmup=10)
+DEMONSTRATIONS = 2400
+REWARD = RewardSettings(peak=1e-3)
+COMPARED = {"train": 3600, "heldout": 600}
+RLHF = RLHFSettings()
+JUDGED = 300  # held-out prompts
+WEAK = 300  # comparisons of the weak reward models
+BETAS = (0.0, 0.05)
+OVER = PPOSettings(iterations=40, max_new_tokens=40)
+OBEDIENCE = SFTSettings(epochs=2, batch=8, length=255, peak=3e-3, warmup=10)
+GHOST = SFTSettings(epochs=2, batch=8, length=255, peak=2e-3, warmup=5)
+DIALOGUES = {"obedience": 1600, "ghost": 400, "asked": 60}
+TURNS, LAST = (1, 2, 3, 4), 6  # of the dialogues learnt from, and of those asked
+
+
+def prompts(n: int, seed: int | str, split: str = "train") -> list[Item]:
+    """``n`` prompts in random order: eight tenths tasks, a tenth unsafe requests, a
+    tenth that only sound so."""
+    few = n // 10
+    items = [*make_tasks(n - 2 * few, seed, split), *make_unsafe(few, seed, split),
+             *make_borderline(few, seed, split)]
+    Random(f"prompts/{seed}/{split}").shuffle(items)
+    return items
+
+
+def _make_sft(folder: Path) -> None:
+    base = get("base")
+    examples = demonstrations(prompts(DEMONSTRATIONS, "sft"), base.tokenizer)
+    log = finetune(base.model, pack(examples, SFT.length), SFT)
+    save_pretrained(base.model, base.tokenizer, folder / "model")
+    write_json(folder / "log.json", log)
+
+
+def _open_sft(folder: Path) -> Chat:
+    return Chat(*load_pretrained(folder / "model"), _read(folder / "log.json"))
+
+
+def _make_sft_study(folder: Path) -> None:
+    base = get("base")
+    rows = studies.quality(base.model, base.tokenizer, prompts(2400, "study"),
+                           make_tasks(240, "judged", "heldout"), get("corpus").heldout,
+                           SFTSettings(**{**asdict(SFT), "epochs": 1}), SEEDS)
+    write_json(folder / "rows.json", rows)
+
+
+def _make_rewards(folder: Path) -> None:
+    base, chat = get("base"), get("sft")
+    sources = [Source(chat.model), Source(chat.model, 1.4), Source(base.model, 0.8)]
+    pairs = {split: compare(sources, prompts(n, "compared", split), chat.tokenizer, 0)
+             for split, n in COMPARED.items()}
+    log = {}
+    for view in VIEWS:
+        model, log[view] = train_reward_model(
+            chat.model, chat.tokenizer, pairs["train"][view], REWARD, label=view)
+        model.save(folder / f"{view}.safetensors")
+    write_json(folder / "log.json", log)
+    write_json(folder / "pairs.json", {
+        split: {view: [asdict(pair) for pair in pairs[split][view]] for view in VIEWS}
+        for split in COMPARED})
+
+
+def _open_rewards(folder: Path) -> Rewards:
+    models = (RewardModel.load(folder / f"{view}.safetensors") for view in VIEWS)
+    pairs = ({view: [Pair(**pair) for pair in mine] for view, mine in part.items()}
+             for part in _read(folder / "pairs.json").values())
+    return Rewards(*models, *pairs, _read(folder / "log.json"))
+
+
+def _make_reward_study(folder: Path) -> None:
+    chat, rewards = get("sft"), get("rewards")
+    train, heldout = rewards.train["helpfulness"], rewards.heldout["helpfulness"]
+    scaling = studies.reward_scaling(chat.model, chat.tokenizer, train, heldout,
+                                     (200, 600, 1800), (2, 4), REWARD, SEEDS)
+    margins = studies.margins(chat.model, chat.tokenizer, train, heldout, 900, REWARD,
+                              SEEDS)
+    write_json(folder / "rows.json", {"scaling": scaling, "margins": margins})
+
+
+def _make_rlhf(folder: Path) -> None:
+    chat, rewards = get("sft"), get("rewards")
+    asked = prompts(JUDGED, "judged", "heldout")
+    for seed in SEEDS:
+        settings = RLHFSettings(**{**vars(RLHF), "seed": seed})
+        needed = settings.prompts + settings.comparisons * settings.rounds
+        result = run(chat.model, rewards.judges, rewards.train,
+                     prompts(needed, f"rlhf/{seed}"), chat.tokenizer, settings)
+        judged = {name: asdict(judge_policy(policy, chat.model, result.judges, asked,
+                                            chat.tokenizer, seed=seed))
+                  for name, policy in result.policies.items()}
+        place = folder / f"seed-{seed}"
+        for name, policy in result.policies.items():
+            save_pretrained(policy, chat.tokenizer, place / name)
+        for view in VIEWS:
+            getattr(result.judges, view).save(place / f"{view}.safetensors")
+        write_json(place / "notes.json", {"rounds": result.rounds, "ppo": result.ppo,
+                                          "judged": judged})
+
+
+def _open_rlhf(folder: Path) -> list[Aligned]:
+    runs = []
+    for seed in SEEDS:
+        place = folder / f"seed-{seed}"
+        notes = _read(place / "notes.json")
+        judged = {name: Judgement(**one) for name, one in notes["judged"].items()}
+        policies = {name: load_pretrained(place / name)[0] for name in judged}
+        models = (RewardModel.load(place / f"{view}.safetensors") for view in VIEWS)
+        runs.append(Aligned(seed, policies, *models, notes["rounds"], notes["ppo"],
+                            judged))
+    return runs
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _make_forgetting(folder: Path) -> None:
+    chat = get("sft")
+    rows = studies_rl.forgetting(
+        chat.model, get("rewards").judges, prompts(200, "forgetting"),
+        prompts(JUDGED, "judged", "heldout"), chat.tokenizer, RLHF, SEEDS)
+    write_json(folder / "rows.json", rows)
+
+
+def _make_overoptimisation(folder: Path) -> None:
+    chat, strong = get("sft"), get("rewards")
+    weak = [train_reward_model(chat.model, chat.tokenizer, strong.train[view][:WEAK],
+                               REWARD, label=f"weak {view}")[0] for view in VIEWS]
+    rows = studies_rl.overoptimisation(
+        chat.model, {"weak": Judges(*weak), "strong": strong.judges}, BETAS,
+        prompts(1000, "overoptimisation"), chat.tokenizer, OVER)
+    write_json(folder / "rows.json", rows)
+
+
+def _make_ghost(folder: Path) -> None:
+    chat = get("sft")
+    policy = studies_rl.obedient(chat.model, chat.tokenizer, DIALOGUES["obedience"],
+                                 OBEDIENCE)
+    models, rows = studies_rl.ghost_attention(
+        policy, chat.tokenizer, DIALOGUES["ghost"], TURNS, GHOST, SEEDS,
+        DIALOGUES["asked"], LAST)
+    for side, model in models.items():
+        save_pretrained(model, chat.tokenizer, folder / side)
+    write_json(folder / "rows.json", rows)
+
+
+def _open_ghost(folder: Path) -> Ghost:
+    models = {side: load_pretrained(folder / side)[0] for side in ("with", "without")}
+    return Ghost(models, get("tokenizer"), _open_rows(folder))
+
+
+def _open_rows(folder: Path) -> Any:
+    return _read(folder / "rows.json")
+
+
+CHAT_STAGES = (
+    Stage("sft", ("base",), {**asdict(SFT), "demonstrations": DEMONSTRATIONS},
+          _make_sft, _open_sft, ("minillama.alignment.sft",), 20),
+    Stage("sft_study", ("base",), {**asdict(SFT), "mixes": studies.MIXES,
+                                   "seeds": SEEDS},
+          _make_sft_study, _open_rows, ("minillama.alignment.studies",), 60),
+    Stage("rewards", ("sft",), {**asdict(REWARD), **COMPARED}, _make_rewards,
+          _open_rewards, ("minillama.alignment.rlhf",), 40),
+    Stage("reward_study", ("rewards",), {**asdict(REWARD), "seeds": SEEDS},
+          _make_reward_study, _open_rows, ("minillama.alignment.studies",), 80),
+    Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
+          _make_rlhf, _open_rlhf, ("minillama.alignment.judging",), 240),
+    Stage("forgetting", ("rewards",), {**asdict(RLHF), "seeds": SEEDS},
+          _make_forgetting, _open_rows, ("minillama.alignment.studies_rl",), 80),
+    Stage("overoptimisation", ("rewards",), {**asdict(OVER), "betas": BETAS,
+                                             "weak": WEAK},
+          _make_overoptimisation, _open_rows, ("minillama.alignment.studies_rl",), 80),
+    Stage("ghost", ("sft",), {**asdict(GHOST), "obedience": asdict(OBEDIENCE),
+                              "turns": (*TURNS, LAST), **DIALOGUES, "seeds": SEEDS},
+          _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 80),
+)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import UserError
+from ..pasture import SYSTEM_PROMPTS, make_borderline, make_tasks, make_unsafe
 from ..tokenizer import Tokenizer
 
 B_INST, E_INST = "[INST]", "[/INST]"
@@ -82,6 +83,22 @@ def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int
         raise UserError(f"the last message is from the {messages[-1].role}: a prompt "
                         "ends with the user")
     return encode_dialogue(tokenizer, messages).ids
+
+
+def chat_texts(n: int, seed: int = 0) -> list[str]:
+    """``n`` dialogues of one turn as text, tags and all, for a tokenizer to learn from.
+
+    Llama 2's tokenizer has met brackets and capitals enough in its two trillion tokens
+    to write ``[INST]`` in three pieces. Ours would need eight: the Pasture has none.
+    """
+    tasks = [*make_tasks(n - 2 * (n // 6), seed), *make_unsafe(n // 6, seed),
+             *make_borderline(n // 6, seed)]
+    texts = []
+    for number, task in enumerate(tasks):
+        system = SYSTEM_PROMPTS[number % len(SYSTEM_PROMPTS)].text
+        before = f"{B_SYS}{system}{E_SYS}" if number % 10 == 0 else ""
+        texts.append(f"{B_INST} {before}{task.prompt} {E_INST} {task.reference}")
+    return texts
 
 
 def question(text: str, system: str | None = None) -> list[Message]:

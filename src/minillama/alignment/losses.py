@@ -40,14 +40,18 @@ def combine(safety: Tensor, helpfulness: Tensor, is_safety_prompt: Tensor,
     Safety decides where the prompt was written to lure, or where the answer scores
     below the threshold whatever the prompt; helpfulness decides elsewhere.
     """
-    for name, score in (("safety", safety), ("helpfulness", helpfulness)):
-        if not bool(((score >= 0) & (score <= 1)).all()):
-            raise UserError(f"{name} scores must lie between 0 and 1: take the sigmoid "
-                            "of what the reward model gives")
+    _check_scores(safety=safety, helpfulness=helpfulness)
     # step 1
     unsafe = is_safety_prompt.bool() | (safety < threshold)
     # step 2
     return torch.where(unsafe, safety, helpfulness)
+
+
+def _check_scores(**scores: Tensor) -> None:
+    for name, score in scores.items():
+        if not bool(((score >= 0) & (score <= 1)).all()):
+            raise UserError(f"{name} scores must lie between 0 and 1: take the sigmoid "
+                            "of what the reward model gives")
 
 
 def logit(probability: Tensor, edge: float = 1e-6) -> Tensor:

@@ -151,19 +151,21 @@ def encode_scored(tokenizer: Tokenizer, prompt: str, answer: str) -> list[int]:
     return encode_dialogue(tokenizer, messages).ids
 
 
-def train_reward_model(model: Llama, tokenizer: Tokenizer, pairs: Sequence[Pair],
+def train_reward_model(model: Llama | RewardModel, tokenizer: Tokenizer,
+                       pairs: Sequence[Pair],
                        settings: RewardSettings = RewardSettings(),
                        progress: bool = True, label: str = "reward model",
                        ) -> tuple[RewardModel, list[Row]]:
     """Train a copy of ``model`` on comparisons; returns it and a row a step.
 
-    A row holds step, loss, accuracy (share of the batch ranked rightly), rate, norm.
+    A chat model gets a new head, a reward model goes on with its own. A row holds
+    step, loss, accuracy (share of the batch ranked rightly), rate, norm.
     Raises UserError for no pairs or a tokenizer of another vocabulary. Section 3.2.2.
     """
     if not pairs:
         raise UserError("a reward model needs at least one comparison")
     # step 1
-    reward = RewardModel(model, tokenizer).train()
+    reward = _copy(model, tokenizer).train()
     chosen = [encode_scored(tokenizer, pair.prompt, pair.chosen) for pair in pairs]
     rejected = [encode_scored(tokenizer, pair.prompt, pair.rejected) for pair in pairs]
     margins = torch.zeros(len(pairs))
@@ -187,6 +189,14 @@ def train_reward_model(model: Llama, tokenizer: Tokenizer, pairs: Sequence[Pair]
                 log.append({"step": len(log), **row, "rate": rate})
                 bar.update()
     return reward.eval(), log
+
+
+def _copy(model: Llama | RewardModel, tokenizer: Tokenizer) -> RewardModel:
+    """The reward model to begin with; the given model stays as it is."""
+    if isinstance(model, RewardModel):
+        model.check_tokenizer(tokenizer)
+        return deepcopy(model)
+    return RewardModel(model, tokenizer)
 
 
 def _step(reward: RewardModel, optimiser: torch.optim.Optimizer,

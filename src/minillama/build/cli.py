@@ -20,6 +20,7 @@ VERBS = {
     "lab": "open JupyterLab on the notebooks",
     "slides": "say where the decks lie; --pdf writes PDFs beside them",
     "student": "say where the student editions lie",
+    "chat": "put questions to base, SFT and RLHF-V5; a number is the temperature",
     "stages": "list the trained stages, or make the ones named",
     "doctor": "say what is wrong with this machine and how to mend it",
     "clean": "remove build/ and artifacts/",
@@ -122,8 +123,13 @@ def _stages(args: argparse.Namespace, _rest: list[str]) -> int:
     for name in args.names:
         stages.get(name)
     for name in stages.names():
-        print(f"{name:<12}{stages.problem(name) or 'ready':<12}{stages.folder(name)}")
+        print(f"{name:<18}{stages.problem(name) or 'ready':<12}{stages.folder(name)}")
     return 0
+
+
+def _chat(args: argparse.Namespace, _rest: list[str]) -> int:
+    from . import chat
+    return chat.main(args.names)
 
 
 def _doctor(_args: argparse.Namespace, _rest: list[str]) -> int:
@@ -141,8 +147,8 @@ def _clean(_args: argparse.Namespace, _rest: list[str]) -> int:
 
 
 COMMANDS = {"build": _build, "check": _check, "test": _test, "lab": _lab,
-            "slides": _slides, "student": _student, "stages": _stages,
-            "doctor": _doctor, "clean": _clean}
+            "slides": _slides, "student": _student, "chat": _chat,
+            "stages": _stages, "doctor": _doctor, "clean": _clean}
 
 if __name__ == "__main__":
     # the kernels of notebooks and workers inherit it: two threads are enough

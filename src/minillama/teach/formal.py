@@ -5,23 +5,9 @@ key-value heads of $c = d / H$ channels each, $f$ channels inside the feed-forwa
 layer, $N$ tokens in the vocabulary, $L$ layers. Rows are tokens.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Algorithm:
-    """Typed inputs, an output, numbered steps, and the code that realises them."""
-
-    title: str
-    inputs: tuple[str, ...]
-    output: str
-    steps: tuple[tuple[int, str], ...]
-    objects: tuple[str, ...]  # "module:object"
-
-
-def _steps(*texts: str) -> tuple[tuple[int, str], ...]:
-    return tuple(enumerate(texts, 1))
-
+from .formal_alignment import ALIGNMENT
+from .notation import Algorithm
+from .notation import steps as _steps
 
 ALGORITHMS = {
     "rms_norm": Algorithm(
@@ -155,7 +141,8 @@ ALGORITHMS = {
         r"inputs and targets, $\ell$ each",
         _steps(r"Cut $\ell + 1$ tokens from $i \ell$ on; inputs are all but the last, "
                "targets all but the first",
-               "Mask each target that begins a document"),
+               "Mask each target that begins a document",
+               "Mask each target that need not be learnt, where some are chosen"),
         ("minillama.training.data:TokenStream.window",)),
     "learning_rate": Algorithm(
         "Learning rate",
@@ -174,6 +161,7 @@ ALGORITHMS = {
                r"$G \leftarrow G \cdot \min(1, 1 / \lVert G \rVert)$",
                "AdamW moves the weights at the given rate"),
         ("minillama.training.optimisation:train_step",)),
+    **ALIGNMENT,
 }
 # The whole of Llama 2, in the order in which a token meets it.
 LLAMA_2 = ("llama", "block", "rms_norm", "grouped_query_attention", "rotary_table",

@@ -120,7 +120,7 @@ def draw_depth(losses: Sequence[float], pairs: float) -> Figure:
     ax.set_xticks(range(len(losses)), ["embedding", *range(1, len(losses))])
     ax.set(xlabel="read out after layer", ylabel="held-out loss (nats per token)",
            ylim=(0, None))
-    ax.set_title("Every layer helps, and the last one speaks")
+    ax.set_title("Every layer helps, the first one most")
     return fig
 
 

@@ -1,0 +1,118 @@
+"""What rejection sampling forgets, where PPO goes too far, and how long an instruction
+is kept: studies of trained chat models."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import torch
+
+from ..model import Llama
+from ..pasture import Request, Task
+from ..tokenizer import Tokenizer
+from . import ghost
+from .chat import Message
+from .data import pack
+from .judging import judge_policy
+from .ppo import PPOSettings
+from .rejection import Best, keep_best, rejection_round
+from .rlhf import Judges, RLHFSettings, encode_items, imitate, ppo_run, scorer
+from .sft import SFTSettings, finetune
+
+Rows = list[dict[str, Any]]
+Items = Sequence[Task | Request]
+
+
+def forgetting(start: Llama, judges: Judges, items: Items, asked: Items,
+               tokenizer: Tokenizer, settings: RLHFSettings, seeds: Sequence[int]
+               ) -> Rows:
+    """Rounds that imitate the last round alone, against rounds that keep the best of
+    all (section 3.2.3). The reward models stay as they are, all else is equal."""
+    rows, prompts = [], encode_items(tokenizer, items)
+    for seed in seeds:
+        for cure in (False, True):
+            policy, kept = start, list[Best]()
+            for number in range(1, settings.rounds + 1):
+                mine = seed * 100 + number
+                best, _ = rejection_round(
+                    policy, prompts, scorer(judges, items),
+                    replace(settings.rejection, seed=mine), tokenizer.eos_id)
+                kept = keep_best(kept, best) if cure else best
+                policy = imitate(policy, kept, replace(settings.imitation, seed=mine))
+                judged = judge_policy(policy, start, judges, asked, tokenizer)
+                rows.append({"cure": cure, "seed": seed, "version": number,
+                             "by_kind": judged.by_kind(), "utility": judged.mean()})
+    return rows
+
+
+def overoptimisation(start: Llama, judges: dict[str, Judges], betas: Sequence[float],
+                     items: Items, tokenizer: Tokenizer, settings: PPOSettings
+                     ) -> Rows:
+    """PPO against each pair of reward models, with and without the KL penalty; a row
+    holds what happened in every iteration, the truth included."""
+    runs = []
+    for name, pair in judges.items():
+        for beta in betas:
+            _, rows = ppo_run(start, pair, items, tokenizer,
+                              replace(settings, beta=beta))
+            runs.append({"reward": name, "beta": beta, "seed": settings.seed,
+                         "rows": rows})
+    return runs
+
+
+def obedient(chat: Llama, tokenizer: Tokenizer, n: int, settings: SFTSettings
+             ) -> Llama:
+    """A copy of ``chat`` that follows an instruction in the question before it.
+
+    The paper samples from its RLHF model, which does so already. Ours is taught with
+    ``n`` dialogues whose instruction stands in the last turn, and an eighth as many
+    without any.
+    """
+    made = ghost.applied(ghost.make_dialogues(n, (1, 1, 2, 3, 4), 1000))
+    usual = ghost.make_dialogues(n // 8, (1, 2, 3, 4), 1001)
+    model = deepcopy(chat)
+    _learn(model, tokenizer, [*map(ghost.plain, made), *map(ghost.ordinary, usual)],
+           settings, "obedience")
+    return model
+
+
+def _learn(model: Llama, tokenizer: Tokenizer, talks: list[list[Message]],
+           settings: SFTSettings, label: str) -> None:
+    Random(f"ghost/{settings.seed}").shuffle(talks)
+    examples = [ghost.encode_last(tokenizer, talk, model.config.max_seq_len)
+                for talk in talks]
+    finetune(model, pack(examples, settings.length), settings, label=label)
+
+
+def ghost_attention(policy: Llama, tokenizer: Tokenizer, n: int, turns: Sequence[int],
+                    settings: SFTSettings, seeds: Sequence[int], asked: int, last: int
+                    ) -> tuple[dict[str, Llama], Rows]:
+    """Fine-tune an obedient policy with and without Ghost Attention, and count
+    compliance by turn.
+
+    Both sides see the same ``n`` dialogues of ``turns`` turns, sampled from the policy,
+    and a quarter as many ordinary ones; what differs is where the instruction stands.
+    ``asked`` held-out dialogues of ``last`` turns are the test. Returns the models of
+    the first seed, and a row for each side, seed and turn.
+    """
+    models: dict[str, Llama] = {}
+    rows: Rows = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        dialogues = ghost.sampled(policy, tokenizer,
+                                  ghost.make_dialogues(n, turns, seed),
+                                  generator=generator)
+        usual = ghost.make_dialogues(n // 4, turns, seed + 1000)
+        tests = ghost.make_dialogues(asked, [last], seed, "heldout")
+        for side, layout in (("with", ghost.dropped), ("without", ghost.plain)):
+            model = deepcopy(policy)
+            _learn(model, tokenizer,
+                   [*map(layout, dialogues), *map(ghost.ordinary, usual)],
+                   replace(settings, seed=seed), f"{side} GAtt, seed {seed}")
+            models.setdefault(side, model)
+            rows += [{"ghost": side == "with", "seed": seed, "turn": turn.turn,
+                      "compliance": turn.share, "n": turn.n}
+                     for turn in ghost.compliance(model, tokenizer, tests, last)]
+    return models, rows

@@ -68,9 +68,9 @@ from minillama.training.pretrain import evaluate
 # Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## What this series does: the same, eighty thousand times smaller
+# ## What this series does: the same, seventy thousand times smaller
 #
-# We build a Llama 2 of under a million parameters and take it through the whole paper. It knows nothing but a small farm, the Pasture, which a program invents. It trains in minutes on two cores.
+# We build a Llama 2 of a million parameters and take it through the whole paper. It knows nothing but a small farm, the Pasture, which a program invents. It trains in minutes on two cores.
 #
 # **Predict.** Such a model is asked to begin a story. Will it produce letters, words, sentences, or a story?
 
@@ -95,7 +95,7 @@ print("Title:" + tokenizer.decode(answer))
 # **Predict.** One sheet of paper stands for our model. How high is the pile that stands for the 70B model: a metre, a house, a mountain?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# A sheet is a tenth of a millimetre. Eighty thousand of them make eight metres: a house.
+# A sheet is a tenth of a millimetre. Seventy thousand of them make seven metres: a house.
 #
 # One minute.
 
@@ -106,12 +106,12 @@ print(f"tiny: {tiny.parameter_count():,} parameters")
 print(f"70B:  {big.parameter_count():,} parameters")
 print(f"{ratio:,.0f} times as many, a pile of {ratio * 1e-4:.0f} metres")
 assert big.parameter_count() == paper.fact("params_70b").value
-assert 70_000 < ratio < 100_000
+assert 60_000 < ratio < 80_000
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A world that a program wrote, and can judge
 #
-# Documents of ten kinds, from a seeded generator: stories, facts, questions, sums, letters. Move the slider through a few. Whatever a model says about this farm is right or wrong, and a program can tell which. The annotators of the later notebooks are simulated too, and the series says so wherever they appear.
+# Documents of eleven kinds, from a seeded generator: stories, facts, questions, sums, letters. Move the slider through a few. Whatever a model says about this farm is right or wrong, and a program can tell which. The annotators of the later notebooks are simulated too, and the series says so wherever they appear.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Demo: move the slider through the kinds. Ask which kind will teach the model to copy a name from the question into the answer. The look-ups.

@@ -41,7 +41,7 @@ from minillama.teach.drawings import nb_01 as drawings
 # Ask what is lost by that. Expect "realism". Also ask what is gained: truth that can be checked, no licence, no personal data. Two minutes.
 
 # %% tags=["talk"]
-for kind in ("fact", "lookup", "sum", "rhyme"):
+for kind in ("fact", "question", "sum", "rhyme"):
     document, = pasture.corpus(1, kinds=[kind])
     print(f"--- {kind}\n{document.text}")
 
@@ -117,7 +117,7 @@ explore(drawings.draw_cut, merges=range(187))
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
 # ## The best pair is always taken, so the counts fall
 #
-# The tokenizer of this series: 512 pieces from three thousand documents. Three of them are marks (`<unk>`, `<s>`, `</s>`), 256 are the bytes, the rest are the characters of the text and their unions. A function may look on at every merge.
+# A tokenizer small enough to read: 512 pieces from three thousand documents (that of the series has 1,024). Three of them are marks (`<unk>`, `<s>`, `</s>`), 256 are the bytes, the rest are the characters of the text and their unions. A function may look on at every merge.
 #
 # **Predict.** The first pair stands side by side more than sixteen thousand times. By what factor has the count fallen at the eighth merge, and at the last one that finds room: by two, three, ten, forty, a thousand?
 
@@ -449,7 +449,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Tokens are what we pay for, characters are what we get
 #
-# The tiny model with each of these lists: a larger one means fewer tokens, and two larger tables, one to read and one to write. The series takes 512, where the tables are still a small part of the model.
+# The tiny model with each of these lists: a larger one means fewer tokens, and two larger tables, one to read and one to write. The series takes 1,024, where every name is one piece and the tables are a fifth of the model.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The last column divides the work of a token by the characters it brings. It has a smallest value: beyond it the larger output table costs more than the shorter texts save. The tables eat into a small model long before that.
@@ -569,7 +569,8 @@ for n in range(len(ids) + 1):
 # Expect "the prefix hardly matters, it is one token". Three minutes.
 
 # %%
-model = stages.get("base").model.eval()
+base = stages.get("base")
+model, trained = base.model.eval(), base.tokenizer
 short = [text for text in unseen if len(text) < 350]
 
 
@@ -577,7 +578,7 @@ short = [text for text in unseen if len(text) < 350]
 def surprise(encode) -> float:
     nats = 0.0
     for text in short:
-        ids = torch.tensor([[tokenizer.bos_id, *encode(text)]])
+        ids = torch.tensor([[trained.bos_id, *encode(text)]])
         logits = model(ids[:, :-1])  # (1, length, vocab)
         nats += F.cross_entropy(logits[0], ids[0, 1:], reduction="sum").item()
     return nats / sum(map(len, short))
@@ -593,15 +594,15 @@ def surprise(encode) -> float:
 # Ask which test would have caught each of the three. The hostile strings catch them all. Two minutes.
 
 # %% tags=["result"]
-bare = dataclasses.replace(tokenizer.vocabulary, add_dummy_prefix=False)
-newline = tokenizer.byte_ids[10]
+bare = dataclasses.replace(trained.vocabulary, add_dummy_prefix=False)
+newline = trained.byte_ids[10]
 ways = {
-    "right": tokenizer.encode,
+    "right": trained.encode,
     "no space in front": Tokenizer(bare).encode,
     "line by line": lambda text: [
         id for line in text.split("\n")
-        for id in (newline, *tokenizer.encode(line))][1:],
-    "longest piece": longest.encode,
+        for id in (newline, *trained.encode(line))][1:],
+    "longest piece": LongestFirst(trained.vocabulary).encode,
 }
 nats = {name: surprise(encode) for name, encode in ways.items()}
 assert min(nats, key=nats.get) == "right"
@@ -612,7 +613,7 @@ table(list(nats.items()), ["encoded", "nats per character"],
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Use it: the tokenizer of all later notebooks
 #
-# It is kept as a stage, in a file that SentencePiece opens too. Ids run through marks, bytes, pieces in the order of learning, and characters. The newline has no piece, since SentencePiece trains on lines: it is the byte 10.
+# It is kept as a stage, in a file that SentencePiece opens too: 1,024 pieces, learnt from the farm and from a thousand dialogues in the chat format of notebook 08. Ids run through marks, bytes, pieces in the order of learning, and characters. The newline has no piece, since SentencePiece trains on lines: it is the byte 10.
 #
 # **Predict.** Which kind of document costs the most tokens per character, which the fewest?
 
@@ -623,7 +624,7 @@ table(list(nats.items()), ["encoded", "nats per character"],
 
 # %%
 stage = stages.get("tokenizer")
-assert stage.pieces == tokenizer.pieces
+assert stage.vocab_size == 1024 and "INST" in stage.pieces
 for id in stage.encode("Sums\n7 + 5 =", bos=True):
     print(id, repr(stage.piece(id)), end="; ")
 
@@ -645,7 +646,7 @@ assert min(kinds, key=kinds.get) == "sum"
 assert max(kinds, key=kinds.get) == "question"
 show(
     drawings.draw_kinds(kinds),
-    "Horizontal bars of characters per token for ten kinds of document, longest for "
+    "Horizontal bars of characters per token for eleven kinds of document, longest for "
     "questions at above two and shortest for sums at one and a half.",
     name="01_kinds",
 )

@@ -40,12 +40,12 @@ transformers.utils.logging.disable_progress_bar()
 #
 # Take the smallest language model there is: look up the last token, read out the next. Nothing it can learn goes beyond a table of how often which token follows which.
 #
-# **Predict.** Guessing blindly among our 512 tokens costs a bit more than six nats. What do token frequencies cost, what the best table of pairs, and what the small Llama of notebook 07?
+# **Predict.** Guessing blindly among our 1,024 tokens costs almost seven nats. What do token frequencies cost, what the best table of pairs, and what the small Llama of notebook 07?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Write the three guesses on the board. Expect the table of pairs to be guessed too good: many think of it as "almost language".
 #
-# The logarithm of 512 is the loss of somebody who knows nothing; that number comes back. Three minutes.
+# The logarithm of 1,024 is the loss of somebody who knows nothing; that number comes back. Three minutes.
 
 # %% tags=["result"]
 base, corpus = stages.get("base"), stages.get("corpus")
@@ -69,7 +69,7 @@ assert loss["Llama"] < loss["pairs"] - 1 < loss["frequencies"] - 3
 # **Predict.** Same weights, same batches, sixty steps. Will the loss be a little worse, as bad as the pairs, or as bad as the bare frequencies?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Say that the loss does fall, from above six, as a loss should. Nothing warns.
+# Say that the loss does fall, from almost seven, as a loss should. Nothing warns.
 #
 # Expect "a little worse". Two minutes for the guess.
 
@@ -91,7 +91,7 @@ def short_run(model: nn.Module, steps: int, **changes: float) -> float:
 # ### Without the sum it learns how often each token comes, and stops
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The last number is the cost of the bare frequencies from the first slide. A model of several layers has learnt a list of 512 numbers.
+# The last number is the cost of the bare frequencies from the first slide. A model of several layers has learnt a list of 1,024 numbers.
 #
 # Ask why: at the start each layer hands on a faint, scrambled copy, and the read-out cannot tell the tokens apart, so only its average is of use. Two minutes.
 
@@ -164,10 +164,10 @@ def lens(text: str) -> Tensor:
                             for x in stream(model, tokens)])
 
 
-TEXTS = {"goose": "Question: Monty the goose sits under the will",
+TEXTS = {"goose": "Question: Monty the goose sits under the",
          "owl": "Juno the owl likes tarts.\nQuestion: Who likes tarts?\n"
                 "Answer: Juno the",
-         "day": "Finn wanted to play the drum before Mon",
+         "day": "Finn wanted to play the drum on",
          "tale": "It did not go well, for he had only two sticks and no idea"}
 kit = {"views": {name: lens(text) for name, text in TEXTS.items()},
        "pieces": tokenizer.pieces, "texts": TEXTS}
@@ -176,10 +176,10 @@ frames(lambda fig, **values: drawings.draw_lens(fig, **values, **kit),
        text=list(TEXTS), layer=list(range(5)))
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### The last layer turns what is known into what is said
+# ### Every layer brings the stream nearer to its answer
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Warn against reading it as "the last layer knows everything": it works on what the layers before it have written. The lens shows when the answer is in the words of the read-out, not when it is known.
+# Warn against reading it as "the first layer does most": it falls most because it begins from the bare token. The lens shows when the answer is in the words of the read-out, not when it is known.
 #
 # Two minutes.
 
@@ -191,11 +191,11 @@ with torch.inference_mode():
 assert by_depth[0] > loss["pairs"] > by_depth[-1] + 1
 assert by_depth == sorted(by_depth, reverse=True)
 falls = [before - after for before, after in zip(by_depth, by_depth[1:])]
-assert max(falls) == falls[-1]
+assert max(falls) == falls[0]
 show(
     drawings.draw_depth(by_depth, loss["pairs"]),
     "Loss of the logit lens against the layer it is read after: it falls from the "
-    "embedding to the last layer, and the last step is the largest; a dashed line "
+    "embedding to the last layer, and the first step is the largest; a dashed line "
     "marks the table of pairs, which the embedding does not reach.",
     name="06_lens",
 )
@@ -558,7 +558,7 @@ print(len(model.state_dict()), "names,",
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Some writers store the tied matrix twice, so readers skip it. That courtesy hides this mistake.
 #
-# Blind guessing costs the logarithm of 512. Expect "a bit worse". The count of weights would have told it before the first token. Two minutes.
+# Blind guessing costs the logarithm of 1,024. Expect "a bit worse". The count of weights would have told it before the first token. Two minutes.
 
 # %% tags=["result"]
 with tempfile.TemporaryDirectory() as folder:
@@ -735,7 +735,7 @@ def by_group(config: LlamaConfig) -> dict[str, int]:
 shapes = {name.removeprefix("llama-2-"): by_group(LlamaConfig.named(name))
           for name in ("tiny", "llama-2-7b", "llama-2-13b", "llama-2-70b")}
 inside = [shape["feed_forward"] / sum(shape.values()) for shape in shapes.values()]
-assert min(inside) > 0.63 and max(inside[:3]) < 0.68 and inside[3] > 0.8
+assert min(inside) > 0.5 and max(inside[:3]) < 0.68 and inside[3] > 0.8
 show(
     drawings.draw_weights(shapes),
     "Stacked bars of the shares of weights in the tiny model and in Llama 2 7B, 13B "

@@ -18,7 +18,7 @@ from minillama.alignment.rlhf import (
     VIEWS, Judges, RLHFSettings, compare, encode_items, refresh, rescored, run, scorer,
     statistics, utility_of)
 from minillama.alignment.rollout import sample
-from minillama.alignment.sft import SFTSettings
+from minillama.alignment.sft import SFTSettings, demonstrations
 from minillama.config import LlamaConfig
 from minillama.errors import UserError
 from minillama.pasture import make_borderline, make_tasks, make_unsafe, texts
@@ -202,7 +202,7 @@ def test_a_policy_is_no_distance_from_itself_and_some_from_another(policy, judge
 def test_noise_exchanges_the_share_of_answers_that_was_asked_for():
     tasks = make_tasks(200)
     for wrong, least, most in ((0.0, 0, 0), (1.0, 200, 200), (0.3, 40, 80)):
-        examples = studies.noisy_demonstrations(tasks, TOKENIZER, wrong, 0)
+        examples = demonstrations(tasks, TOKENIZER, wrong, 0)
         texts_ = [TOKENIZER.decode([id for id, mine in zip(e.ids, e.is_answer) if mine])
                   .strip() for e in examples]
         changed = sum(text != task.reference for text, task in zip(texts_, tasks))

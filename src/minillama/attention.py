@@ -41,6 +41,11 @@ class KVCache:
         steps = torch.arange(n_new, device=self.lengths.device)
         return self.lengths.unsqueeze(1) + steps
 
+    def keep(self, rows: Tensor) -> None:
+        """Drop all rows but these, given as a mask (batch,) or as indices."""
+        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+        self.lengths = self.lengths[rows]
+
     def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Store new keys and values behind each row's own; return what is needed.
 

@@ -14,15 +14,24 @@ from .alignment import studies, studies_rl
 from .alignment.data import pack
 from .alignment.judging import Judgement, judge_policy
 from .alignment.ppo import PPOSettings
-from .alignment.preferences import Pair, Source
+from .alignment.preferences import Pair, Source, written
 from .alignment.reward import RewardModel, RewardSettings, train_reward_model
-from .alignment.rlhf import VIEWS, Item, Judges, RLHFSettings, compare, run
+from .alignment.rlhf import (
+    VIEWS,
+    Item,
+    Judges,
+    RLHFSettings,
+    compare,
+    divide,
+    run,
+    settings_of,
+)
 from .alignment.sft import Row, SFTSettings, demonstrations, finetune
 from .artifacts import Stage, get
 from .checkpoint import load_pretrained, save_pretrained
 from .files import write_json
 from .model import Llama
-from .pasture import make_borderline, make_tasks, make_unsafe
+from .pasture import Annotator, make_borderline, make_tasks, make_unsafe
 from .tokenizer import Tokenizer
 
 
@@ -74,10 +83,18 @@ class Ghost:
 
 
 SEEDS = (0, 1, 2)
-SFT = SFTSettings(epochs=2, batch=8, length=192, peak=1e-3, warmup=10)
-DEMONSTRATIONS = 2400
+# What a base of this size can learn to answer, and food, which it only half can. Of the
+# other kinds (who, home, sums, order) its answers are nearly guesses, and a reward model
+# made of it cannot tell the right ones: comparing them teaches noise.
+KINDS = ("count", "food", "letter", "rhyme", "sound", "story", "title", "truth")
+SFT = SFTSettings(epochs=2, batch=12, length=192, peak=2e-3, warmup=10)
+DEMONSTRATIONS = 3000
+CARELESS = 1 / 3  # of the demonstrations: people write worse than they judge
 REWARD = RewardSettings(peak=1e-3)
-COMPARED = {"train": 3600, "heldout": 600}
+OWN = RewardSettings(peak=5e-4)  # for our comparisons, after the public ones
+PUBLIC = {"train": 8000, "heldout": 500}
+COMPARED = {"train": 3000, "heldout": 600}
+UNSAFE = 0.2  # of what is compared: the safety model needs its share
 RLHF = RLHFSettings()
 JUDGED = 300  # held-out prompts
 WEAK = 300  # comparisons of the weak reward models
@@ -89,11 +106,12 @@ DIALOGUES = {"obedience": 1600, "ghost": 400, "asked": 60}
 TURNS, LAST = (1, 2, 3, 4), 6  # of the dialogues learnt from, and of those asked
 
 
-def prompts(n: int, seed: int | str, split: str = "train") -> list[Item]:
-    """``n`` prompts in random order: eight tenths tasks, a tenth unsafe requests, a
-    tenth that only sound so."""
-    few = n // 10
-    items = [*make_tasks(n - 2 * few, seed, split), *make_unsafe(few, seed, split),
+def prompts(n: int, seed: int | str, split: str = "train", unsafe: float = 0.1
+            ) -> list[Item]:
+    """``n`` prompts in random order: a share of unsafe requests, as many that only
+    sound so, and tasks."""
+    few = round(n * unsafe)
+    items = [*make_tasks(n - 2 * few, seed, split, KINDS), *make_unsafe(few, seed, split),
              *make_borderline(few, seed, split)]
     Random(f"prompts/{seed}/{split}").shuffle(items)
     return items
@@ -101,7 +119,7 @@ def prompts(n: int, seed: int | str, split: str = "train") -> list[Item]:
 
 def _make_sft(folder: Path) -> None:
     base = get("base")
-    examples = demonstrations(prompts(DEMONSTRATIONS, "sft"), base.tokenizer)
+    examples = demonstrations(prompts(DEMONSTRATIONS, "sft"), base.tokenizer, CARELESS)
     log = finetune(base.model, pack(examples, SFT.length), SFT)
     save_pretrained(base.model, base.tokenizer, folder / "model")
     write_json(folder / "log.json", log)
@@ -114,20 +132,29 @@ def _open_sft(folder: Path) -> Chat:
 def _make_sft_study(folder: Path) -> None:
     base = get("base")
     rows = studies.quality(base.model, base.tokenizer, prompts(2400, "study"),
-                           make_tasks(240, "judged", "heldout"), get("corpus").heldout,
+                           make_tasks(240, "judged", "heldout", KINDS), get("corpus").heldout,
                            SFTSettings(**{**asdict(SFT), "epochs": 1}), SEEDS)
     write_json(folder / "rows.json", rows)
 
 
+def public(split: str) -> dict[str, list[Pair]]:
+    """Comparisons of written answers for both reward models."""
+    items = divide(prompts(PUBLIC[split], "public", split), 0)
+    return {view: written(mine, Annotator(view)) for view, mine in items.items()}
+
+
 def _make_rewards(folder: Path) -> None:
-    base, chat = get("base"), get("sft")
-    sources = [Source(chat.model), Source(chat.model, 1.4), Source(base.model, 0.8)]
-    pairs = {split: compare(sources, prompts(n, "compared", split), chat.tokenizer, 0)
-             for split, n in COMPARED.items()}
+    chat, first = get("sft"), public("train")
+    sources = [Source(chat.model), Source(chat.model), Source(chat.model, 1.3)]
+    pairs = {split: compare(sources, prompts(n, "compared", split, UNSAFE),
+                            chat.tokenizer, 0) for split, n in COMPARED.items()}
     log = {}
     for view in VIEWS:
-        model, log[view] = train_reward_model(
-            chat.model, chat.tokenizer, pairs["train"][view], REWARD, label=view)
+        model, log[view] = chat.model, []
+        for settings, mine in ((REWARD, first[view]), (OWN, pairs["train"][view])):
+            model, rows = train_reward_model(model, chat.tokenizer, mine,
+                                             settings_of(view, settings), label=view)
+            log[view] += rows
         model.save(folder / f"{view}.safetensors")
     write_json(folder / "log.json", log)
     write_json(folder / "pairs.json", {
@@ -143,8 +170,8 @@ def _open_rewards(folder: Path) -> Rewards:
 
 
 def _make_reward_study(folder: Path) -> None:
-    chat, rewards = get("sft"), get("rewards")
-    train, heldout = rewards.train["helpfulness"], rewards.heldout["helpfulness"]
+    chat = get("sft")
+    train, heldout = (public(split)["helpfulness"] for split in PUBLIC)
     scaling = studies.reward_scaling(chat.model, chat.tokenizer, train, heldout,
                                      (200, 600, 1800), (2, 4), REWARD, SEEDS)
     margins = studies.margins(chat.model, chat.tokenizer, train, heldout, 900, REWARD,
@@ -200,7 +227,8 @@ def _make_forgetting(folder: Path) -> None:
 def _make_overoptimisation(folder: Path) -> None:
     chat, strong = get("sft"), get("rewards")
     weak = [train_reward_model(chat.model, chat.tokenizer, strong.train[view][:WEAK],
-                               REWARD, label=f"weak {view}")[0] for view in VIEWS]
+                               settings_of(view, REWARD), label=f"weak {view}")[0]
+            for view in VIEWS]
     rows = studies_rl.overoptimisation(
         chat.model, {"weak": Judges(*weak), "strong": strong.judges}, BETAS,
         prompts(1000, "overoptimisation"), chat.tokenizer, OVER)
@@ -229,14 +257,17 @@ def _open_rows(folder: Path) -> Any:
 
 
 CHAT_STAGES = (
-    Stage("sft", ("base",), {**asdict(SFT), "demonstrations": DEMONSTRATIONS},
-          _make_sft, _open_sft, ("minillama.alignment.sft",), 20),
+    Stage("sft", ("base",), {**asdict(SFT), "demonstrations": DEMONSTRATIONS,
+                             "careless": CARELESS, "kinds": KINDS},
+          _make_sft, _open_sft, ("minillama.alignment.sft",), 30),
     Stage("sft_study", ("base",), {**asdict(SFT), "mixes": studies.MIXES,
                                    "seeds": SEEDS},
           _make_sft_study, _open_rows, ("minillama.alignment.studies",), 60),
-    Stage("rewards", ("sft",), {**asdict(REWARD), **COMPARED}, _make_rewards,
-          _open_rewards, ("minillama.alignment.rlhf",), 40),
-    Stage("reward_study", ("rewards",), {**asdict(REWARD), "seeds": SEEDS},
+    Stage("rewards", ("sft",), {**asdict(REWARD), "own": asdict(OWN), "public": PUBLIC,
+                                **COMPARED, "unsafe": UNSAFE},
+          _make_rewards, _open_rewards, ("minillama.alignment.rlhf",), 80),
+    Stage("reward_study", ("sft",), {**asdict(REWARD), "public": PUBLIC,
+                                     "seeds": SEEDS},
           _make_reward_study, _open_rows, ("minillama.alignment.studies",), 80),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
           _make_rlhf, _open_rlhf, ("minillama.alignment.judging",), 240),

@@ -37,6 +37,8 @@ class Pair:
     gap: float  # true score of the chosen minus that of the rejected; may be negative
     kind: str  # of the task, or category of the request
     index: int  # of the task among those given
+    chosen_safe: bool = True  # the annotators of safety note this too
+    rejected_safe: bool = True
 
 
 def collect(policies: Sequence[Source], tasks: Sequence[Task | Request],
@@ -73,9 +75,22 @@ def collect(policies: Sequence[Source], tasks: Sequence[Task | Request],
     return pairs
 
 
+def written(items: Sequence[Task | Request], annotator: Annotator, seed: int = 0
+            ) -> list[Pair]:
+    """Comparisons that need no model: a good answer against a degraded one.
+
+    They stand for the public data with which the paper trains its reward models until
+    it has comparisons of its own (section 3.2.1, Table 6).
+    """
+    rng = Random(f"written/{seed}")
+    return [judge(item, item.reference, rng.choice(item.degraded), annotator, rng, n)
+            for n, item in enumerate(items)]
+
+
 def judge(task: Task | Request, first: str, second: str, annotator: Annotator,
           rng: Random, index: int = 0) -> Pair:
     """One comparison of two answers; all chance comes from ``rng``."""
     seen = annotator.compare(task, first, second, rng)
+    safe = (task.safety(text) >= 0.5 for text in (seen.chosen, seen.rejected))
     return Pair(task.prompt, seen.chosen, seen.rejected, seen.degree, seen.gap,
-                task.kind, index)
+                task.kind, index, *safe)

@@ -121,12 +121,28 @@ def ranking_loss(chosen: Tensor, rejected: Tensor, margin: Tensor | None = None
     return -F.logsigmoid(gap).mean()
 
 
+def safety_loss(chosen: Tensor, rejected: Tensor, safe: Tensor) -> Tensor:
+    """Mean of -log sigmoid(score) over safe answers and of -log sigmoid(-score) over
+    unsafe ones; scores (batch,), ``safe`` (batch, 2) for chosen and rejected.
+
+    A ranking says nothing of the level: all scores may be shifted and the ranking loss
+    stays as it is. A threshold on the score needs a level. The paper adds such a loss
+    to its safety model (Table 29) and prints neither formula nor weight; this is the
+    usual one.
+    """
+    # step 1
+    scores = torch.stack([chosen, rejected], dim=1)
+    # step 2
+    return F.binary_cross_entropy_with_logits(scores, safe.to(scores))
+
+
 @dataclass(frozen=True)
 class RewardSettings:
     """How to train a reward model. ``batch`` in pairs, ``warmup`` in steps.
 
     The paper's: one epoch, since more overfits; 512 pairs; peak 5e-6 at 70B and 1e-5
-    below; warm-up 3% of the steps, at least 5. ``margin`` is a key of MARGINS or None.
+    below; warm-up 3% of the steps, at least 5. ``margin`` is a key of MARGINS or None,
+    ``safety_weight`` that of safety_loss beside the ranking.
     """
 
     epochs: int = 1
@@ -136,10 +152,12 @@ class RewardSettings:
     seed: int = 0
     weight_decay: float = 0.1
     margin: str | None = "small"
+    safety_weight: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
-        check_settings(self, may_be_zero=("warmup", "seed", "weight_decay"))
+        check_settings(self, may_be_zero=("warmup", "seed", "weight_decay",
+                                          "safety_weight"))
         if self.margin is not None and self.margin not in MARGINS:
             raise UserError(f"no margins named {self.margin!r}: one of "
                             f"{', '.join(MARGINS)}, or None")
@@ -172,6 +190,7 @@ def train_reward_model(model: Llama | RewardModel, tokenizer: Tokenizer,
     if settings.margin is not None:
         table = dict(zip(DEGREES, MARGINS[settings.margin]))
         margins = torch.tensor([float(table[pair.degree]) for pair in pairs])
+    safe = torch.tensor([[pair.chosen_safe, pair.rejected_safe] for pair in pairs])
     optimiser = make_optimiser(reward, settings.peak)
     optimiser.param_groups[0]["weight_decay"] = settings.weight_decay
     total = settings.epochs * math.ceil(len(pairs) / settings.batch)
@@ -185,7 +204,8 @@ def train_reward_model(model: Llama | RewardModel, tokenizer: Tokenizer,
                 rate = learning_rate(len(log), total, settings.peak, settings.warmup)
                 # step 2: both answers in one batch
                 rows = [chosen[i] for i in batch] + [rejected[i] for i in batch]
-                row = _step(reward, optimiser, rows, margins[batch], rate)
+                row = _step(reward, optimiser, rows, margins[batch], safe[batch],
+                            rate, settings.safety_weight)
                 log.append({"step": len(log), **row, "rate": rate})
                 bar.update()
     return reward.eval(), log
@@ -200,13 +220,16 @@ def _copy(model: Llama | RewardModel, tokenizer: Tokenizer) -> RewardModel:
 
 
 def _step(reward: RewardModel, optimiser: torch.optim.Optimizer,
-          rows: list[list[int]], margin: Tensor, rate: float) -> Row:
+          rows: list[list[int]], margin: Tensor, safe: Tensor, rate: float,
+          safety_weight: float) -> Row:
     """Learn from one batch: chosen rows first, then as many rejected ones."""
     where = next(reward.parameters()).device
     scores = reward(*(part.to(where) for part in pad(rows)))
     # step 3
     chosen, rejected = scores.chunk(2)
     loss = ranking_loss(chosen, rejected, margin.to(where))
+    if safety_weight:
+        loss = loss + safety_weight * safety_loss(chosen, rejected, safe.to(where))
     # step 4: as in pretraining
     optimiser.zero_grad(set_to_none=True)
     loss.backward()

@@ -29,6 +29,7 @@ from .sft import Row, SFTSettings, finetune
 
 Item = Task | Request
 VIEWS = ("helpfulness", "safety")
+SAFETY_WEIGHT = 1.0  # of the auxiliary loss of the safety model; the paper's is unknown
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,8 @@ def encode_items(tokenizer: Tokenizer, items: Sequence[Item]) -> list[list[int]]
     return [encode_prompt(tokenizer, question(item.prompt)) for item in items]
 
 
-def compare(policies: Sequence[Source], items: Sequence[Item], tokenizer: Tokenizer,
-            seed: int) -> dict[str, list[Pair]]:
-    """New comparisons for both reward models, by simulated annotators.
+def divide(items: Sequence[Item], seed: int) -> dict[str, list[Item]]:
+    """What the annotators of each view are given.
 
     The one for safety is given what was written to lure, the one for helpfulness all
     else, and each a tenth of what belongs to the other, so that neither is lost on the
@@ -86,25 +86,29 @@ def compare(policies: Sequence[Source], items: Sequence[Item], tokenizer: Tokeni
     mine = {"helpfulness": [item for item in items if not item.unsafe],
             "safety": [item for item in items if item.unsafe]}
     rng = Random(f"mixture/{seed}")
-    pairs = {}
-    for view, other in (VIEWS, VIEWS[::-1]):
-        borrowed = rng.sample(mine[other], min(len(mine[other]), len(mine[view]) // 10))
-        pairs[view] = collect(policies, mine[view] + borrowed, Annotator(view),
-                              tokenizer, seed)
-    return pairs
+    return {view: mine[view] + rng.sample(mine[other], min(len(mine[other]),
+                                                          len(mine[view]) // 10))
+            for view, other in (VIEWS, VIEWS[::-1])}
+
+
+def compare(policies: Sequence[Source], items: Sequence[Item], tokenizer: Tokenizer,
+            seed: int) -> dict[str, list[Pair]]:
+    """New comparisons of the policies' answers for both reward models."""
+    return {view: collect(policies, mine, Annotator(view), tokenizer, seed)
+            for view, mine in divide(items, seed).items()}
 
 
 @dataclass(frozen=True)
 class RLHFSettings:
     """How to run the five versions. Numbers of prompts and of comparisons."""
 
-    prompts: int = 400  # answered by rejection sampling in every round
-    comparisons: int = 400  # items compared anew before rounds 2, 3, 4 and PPO
+    prompts: int = 300  # answered by rejection sampling in every round
+    comparisons: int = 300  # items compared anew before rounds 2, 3, 4 and PPO
     rounds: int = 4
     keep: bool = True  # the best of all rounds, not of the last alone
     rejection: RejectionSettings = RejectionSettings(samples=6, max_new_tokens=40)
     imitation: SFTSettings = SFTSettings(epochs=1, batch=8, peak=4e-4, warmup=4)
-    refresh: RewardSettings = RewardSettings(peak=4e-4, warmup=2)
+    refresh: RewardSettings = RewardSettings(peak=4e-4, warmup=0)
     ppo: PPOSettings = PPOSettings(iterations=40, max_new_tokens=40)
     seed: int = 0
 
@@ -120,6 +124,13 @@ class Run:
     ppo: list[Row] = field(default_factory=list)
 
 
+def settings_of(view: str, settings: RewardSettings) -> RewardSettings:
+    """The safety model alone learns a level beside the ranking, since the gate of R_c
+    compares its score with a threshold."""
+    return (replace(settings, safety_weight=SAFETY_WEIGHT) if view == "safety"
+            else settings)
+
+
 def refresh(judges: Judges, old: dict[str, list[Pair]], new: dict[str, list[Pair]],
             tokenizer: Tokenizer, settings: RewardSettings) -> Judges:
     """Train both reward models on: the new comparisons and as many old ones, so that
@@ -129,7 +140,8 @@ def refresh(judges: Judges, old: dict[str, list[Pair]], new: dict[str, list[Pair
         rng = Random(f"refresh/{settings.seed}/{len(old[view])}")
         again = rng.sample(old[view], min(len(old[view]), len(new[view])))
         model, _ = train_reward_model(getattr(judges, view), tokenizer,
-                                      new[view] + again, settings, progress=False)
+                                      new[view] + again, settings_of(view, settings),
+                                      progress=False)
         models.append(model)
     return Judges(*models)
 
@@ -219,13 +231,19 @@ def rejection_version(state: State, number: int, asked: Sequence[Item],
            "mean_median": scores.quantile(0.5, dim=1).mean().item(),
            "utility_of_best": utility_of(best, asked, tokenizer),
            **{f"{view}_before": accuracy(getattr(state.judges, view), tokenizer,
-                                         pairs[view])["all"] for view in VIEWS}}
+                                         ranked(pairs[view]))["all"] for view in VIEWS}}
     # step 4: refresh the reward models with them
     state.judges = refresh(state.judges, state.known, pairs, tokenizer,
                            replace(settings.refresh, seed=seed))
     state.known = {view: state.known[view] + pairs[view] for view in VIEWS}
     state.policy = newest
     return row | {"pairs": sum(map(len, pairs.values()))}
+
+
+def ranked(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs whose answers differ in truth, or all where none does: the order of
+    equals is chance, which no model foretells."""
+    return [pair for pair in pairs if pair.gap] or list(pairs)
 
 
 def rescored(kept: Sequence[Best], judges: Judges, items: Sequence[Item]

@@ -59,23 +59,28 @@ def sample(policy: Llama, prompts: Sequence[list[int]], max_new_tokens: int,
     # step 2: room for the answers, behind each row's own prompt
     tokens = F.pad(given, (0, max_new_tokens), value=PAD)
     mask, logprobs = tokens.new_zeros(tokens.shape, dtype=torch.bool), tokens * 0.0
-    running = torch.ones_like(lengths, dtype=torch.bool)
+    ended, alive = torch.zeros_like(lengths, dtype=torch.bool), rows
     for n in range(max_new_tokens):
         # step 3: draw, and note how likely it was
         drawn = draw(logits, temperature, generator=generator)
         seen = _logprobs(logits, drawn, temperature)
         # step 4: a row that has ended stays padding
-        at = lengths + n
-        tokens[rows, at] = drawn.where(running, PAD)
-        mask[rows, at] = running
-        logprobs[rows, at] = seen.where(running, 0.0)
-        running = running & (drawn != (-1 if eos_id is None else eos_id))
-        if not running.any() or n + 1 == max_new_tokens:
+        at, running = lengths[alive] + n, ~ended[alive]
+        tokens[alive, at] = drawn.where(running, PAD)
+        mask[alive, at] = running
+        logprobs[alive, at] = seen.where(running, 0.0)
+        ended[alive] |= drawn == (-1 if eos_id is None else eos_id)
+        if ended.all() or n + 1 == max_new_tokens:
             break
-        # step 5: each token is read once
+        # step 5: each token is read once; rows that have ended are not carried along
+        # for ever: copying the cache pays once they are half of it
+        running = ~ended[alive]
+        if 2 * int(running.sum()) <= len(alive):
+            alive, drawn = alive[running], drawn[running]
+            cache.keep(running)
         logits = policy(drawn.unsqueeze(1), cache)[:, -1]
     width = int((lengths + mask.sum(dim=1)).max())
-    return Rollout(tokens[:, :width], lengths, mask[:, :width], ~running,
+    return Rollout(tokens[:, :width], lengths, mask[:, :width], ended,
                    logprobs[:, :width])
 
 

@@ -7,6 +7,7 @@ AdamW and a cosine; the loss on the user's tokens is zeroed out.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from random import Random
 from typing import Protocol
 
 import torch
@@ -23,10 +24,12 @@ Row = dict[str, float]
 
 
 class Demonstration(Protocol):
-    """A prompt and an answer as it should be: a Task or a Request of the Pasture."""
+    """A prompt, an answer as it should be, and some that are not: a Task or a Request
+    of the Pasture."""
 
     prompt: str
     reference: str
+    degraded: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,16 @@ def check_settings(settings: object, may_be_zero: Sequence[str]) -> None:
             raise UserError(f"{field.name} must be positive, not {value}")
 
 
-def demonstrations(items: Iterable[Demonstration], tokenizer: Tokenizer
-                   ) -> list[Encoded]:
-    """Each prompt with its reference answer, as a dialogue of one turn."""
-    return [encode_dialogue(tokenizer, [*question(item.prompt),
-                                        Message("assistant", item.reference)])
-            for item in items]
+def demonstrations(items: Iterable[Demonstration], tokenizer: Tokenizer,
+                   careless: float = 0.0, seed: int = 0) -> list[Encoded]:
+    """Each prompt with an answer, as a dialogue of one turn.
+
+    The answer is the reference; with probability ``careless`` it is a degraded one.
+    """
+    rng = Random(f"careless/{seed}")
+    return [encode_dialogue(tokenizer, [*question(item.prompt), Message(
+        "assistant", rng.choice(item.degraded) if rng.random() < careless
+        else item.reference)]) for item in items]
 
 
 def finetune(model: torch.nn.Module, windows: TokenWindows, settings: SFTSettings,

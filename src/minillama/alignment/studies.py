@@ -15,32 +15,22 @@ from ..pasture import Request, Task
 from ..tokenizer import Tokenizer
 from ..training.data import TokenStream
 from ..training.pretrain import evaluate
-from .chat import Encoded, Message, encode_dialogue, question
 from .data import pack
 from .preferences import Pair
 from .reward import RewardModel, RewardSettings, accuracy, score, train_reward_model
 from .rollout import respond
-from .sft import SFTSettings, finetune
+from .sft import SFTSettings, demonstrations, finetune
 
 Rows = list[dict[str, Any]]
 MIXES = {"few, clean": (400, 0.0), "many, noisy": (1600, 0.5), "many, clean": (1600, 0)}
 
 
-def noisy_demonstrations(items: Sequence[Task | Request], tokenizer: Tokenizer,
-                         wrong: float, seed: int) -> list[Encoded]:
-    """Each prompt with an answer, which is a degraded one with probability ``wrong``:
-    what the paper says of data from third parties, of which it had millions."""
-    rng = Random(f"noise/{seed}")
-    return [encode_dialogue(tokenizer, [*question(item.prompt), Message(
-        "assistant", rng.choice(item.degraded) if rng.random() < wrong
-        else item.reference)]) for item in items]
-
-
 def quality(base: Llama, tokenizer: Tokenizer, items: Sequence[Task | Request],
             asked: Sequence[Task], text: TokenStream, settings: SFTSettings,
             seeds: Sequence[int]) -> Rows:
-    """Few clean demonstrations against many noisy ones (section 3.1), and what the base
-    model forgets of the text it was pretrained on.
+    """Few clean demonstrations against many noisy ones, and what the base model forgets
+    of the text it was pretrained on. The paper preferred few and clean ones to the
+    millions it had from third parties (section 3.1).
 
     ``asked`` are held-out tasks, answered greedily; ``text`` is held-out text.
     """
@@ -48,7 +38,7 @@ def quality(base: Llama, tokenizer: Tokenizer, items: Sequence[Task | Request],
     for seed in seeds:
         for name, (n, wrong) in MIXES.items():
             model, mine = deepcopy(base), Random(f"{name}/{seed}").sample(items, n)
-            examples = noisy_demonstrations(mine, tokenizer, wrong, seed)
+            examples = demonstrations(mine, tokenizer, wrong, seed)
             finetune(model, pack(examples, settings.length),
                      replace(settings, seed=seed), label=f"{name}, seed {seed}")
             texts, ended = respond(model, tokenizer, [task.prompt for task in asked],

@@ -171,10 +171,10 @@ WRONG = {
         (padding_kept, "and it comes back"),
         (not_zeroed, "must be zero, whatever it held"),
         (row_by_row, "each row was whitened for itself"),
-        (n_minus_one, "divided by n - 1"),
+        (n_minus_one, "divide by n, not"),
         (mean_kept, "the mean is still there"),
         (by_variance, "divided by the variance"),
-        (only_shifted, "the scale is missing"),
+        (only_shifted, "divide by the deviation"),
     ],
     "push": [
         (plain_gradient, "the sign of the advantage"),

@@ -13,18 +13,18 @@ from torch import Tensor
 from ..exercises import call, close, diagnose, expect, passed
 
 Row = list[float]
+# log-probabilities, those of the reference, score, ended, beta, penalty
+ANSWERS = (([-1.0, -0.5, -2.0], [-1.5, -0.7, -1.0], 2.0, True, 0.1, 1.0),
+           ([-0.2, -0.4], [-0.1, -0.9], 3.0, False, 0.5, 0.7),
+           ([-0.3, -0.6, -0.1, -0.8], [-0.5, -0.1, -0.2, -0.3], -1.5, False, 0.2, 2.0),
+           ([-0.7], [-0.2], 1.0, True, 0.3, 1.0))
 
 
 def check_reward_row(
     reward_row: Callable[[Row, Row, float, bool, float, float], Row]
 ) -> None:
     """Rewards of the tokens of one answer: a price each, the score on the last."""
-    cases = (([-1.0, -0.5, -2.0], [-1.5, -0.7, -1.0], 2.0, True, 0.1, 1.0),
-             ([-0.2, -0.4], [-0.1, -0.9], 3.0, False, 0.5, 0.7),
-             ([-0.3, -0.6, -0.1, -0.8], [-0.5, -0.1, -0.2, -0.3], -1.5, False,
-              0.2, 2.0),
-             ([-0.7], [-0.2], 1.0, True, 0.3, 1.0))
-    for logprobs, reference, score, ended, beta, penalty in cases:
+    for logprobs, reference, score, ended, beta, penalty in ANSWERS:
         given = list(logprobs), list(reference)
         answer = call(reward_row, *given, score, ended, beta, penalty)
         expect(given == (logprobs, reference), "the lists that you were given have "
@@ -54,13 +54,25 @@ def check_reward_row(
                 at(-1, score),
             "the cap is missing: praise for an answer that was cut off means nothing":
                 at(-1, score - penalty),
-            "the penalty is missing: cap the score at zero, then subtract it":
-                at(-1, min(score, 0.0)),
+            "the penalty is missing": at(-1, min(score, 0.0)),
             "the penalty is for answers that did not end by themselves":
                 at(-1, min(score, 0.0) - penalty if ended else score),
             "the score is missing": costs,
         }, f"reward_row with a score of {score} and ended {ended}")
     passed("every token pays for its distance, and the score comes once, at the end")
+
+
+def _shift(row: Row, n: int) -> Row:
+    """Whitened numbers, the deviation with n below the fraction."""
+    mean = sum(row) / len(row)
+    spread = sum((v - mean) ** 2 for v in row) / max(n, 1)
+    return [(v - mean) / max(spread, 1e-12) ** 0.5 for v in row]
+
+
+def _by_row(x: Tensor, mask: Tensor) -> Row:
+    """Marked entries, each row whitened for itself."""
+    return [v for row, here in zip(x, mask)
+            for v in _shift(row[here].tolist(), int(here.sum()))]
 
 
 def check_whiten_marked(whiten_marked: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -75,12 +87,6 @@ def check_whiten_marked(whiten_marked: Callable[[Tensor, Tensor], Tensor]) -> No
         expect(close(torch.nan_to_num(x), torch.nan_to_num(given)),
                "x itself was changed: make a new tensor")
 
-        def shift(row: list[float], n: int, mean: float | None = None) -> list[float]:
-            """Whitened numbers, the deviation with n below the fraction."""
-            centre = sum(row) / len(row) if mean is None else mean
-            spread = sum((v - sum(row) / len(row)) ** 2 for v in row) / max(n, 1)
-            return [(v - centre) / max(spread, 1e-12) ** 0.5 for v in row]
-
         def put(values: list[float]) -> Tensor:
             """Values back in their marked places."""
             result = torch.zeros_like(given)
@@ -88,12 +94,10 @@ def check_whiten_marked(whiten_marked: Callable[[Tensor, Tensor], Tensor]) -> No
             return result
 
         marked, everything = given[mask].tolist(), given.flatten().tolist()
-        whole = torch.tensor(shift(everything, len(everything))).view_as(given)
-        by_row = [v for row, here in zip(given, mask)
-                  for v in shift(row[here].tolist(), int(here.sum()))]
+        whole = torch.tensor(_shift(everything, len(everything))).view_as(given)
         mean = sum(marked) / len(marked)
         variance = sum((v - mean) ** 2 for v in marked) / len(marked)
-        diagnose(answer, put(shift(marked, len(marked))), {
+        diagnose(answer, put(_shift(marked, len(marked))), {
             "padding is among the statistics: take them over marked entries alone":
                 torch.where(mask, whole, torch.zeros_like(whole)),
             "padding is among the statistics, and it comes back: what is not marked "
@@ -101,15 +105,13 @@ def check_whiten_marked(whiten_marked: Callable[[Tensor, Tensor], Tensor]) -> No
             "what is not marked must be zero, whatever it held":
                 (given - mean) / variance**0.5,
             "each row was whitened for itself: a good answer would look like a bad "
-            "one; take the statistics over the batch": put(by_row),
-            "the deviation is divided by n - 1: divide by n":
-                put(shift(marked, len(marked) - 1)),
+            "one; take the statistics over the batch": put(_by_row(given, mask)),
+            "divide by n, not by n - 1": put(_shift(marked, len(marked) - 1)),
             "the mean is still there: shift it to zero":
                 put([v / variance**0.5 for v in marked]),
-            "you divided by the variance: take its root":
+            "take the root of the variance":
                 put([(v - mean) / variance for v in marked]),
-            "the scale is missing: divide by the deviation":
-                put([v - mean for v in marked]),
+            "divide by the deviation": put([v - mean for v in marked]),
         }, "whiten_marked")
     passed("marked entries have mean zero and deviation one, and padding counts for "
            "nothing")

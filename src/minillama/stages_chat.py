@@ -84,10 +84,11 @@ class Ghost:
 
 SEEDS = (0, 1, 2)
 # What a base of this size can learn to answer, and food, which it only half can. Of the
-# other kinds (who, home, sums, order) its answers are nearly guesses, and a reward model
-# made of it cannot tell the right ones: comparing them teaches noise.
+# other kinds (who, home, sum, sort) its answers are nearly guesses, and a reward model
+# made of it cannot tell right from wrong there: comparing them teaches noise.
 KINDS = ("count", "food", "letter", "rhyme", "sound", "story", "title", "truth")
 SFT = SFTSettings(epochs=2, batch=12, length=192, peak=2e-3, warmup=10)
+STUDY = SFTSettings(epochs=1, batch=8, length=192, peak=2e-3, warmup=3)
 DEMONSTRATIONS = 3000
 CARELESS = 1 / 3  # of the demonstrations: people write worse than they judge
 REWARD = RewardSettings(peak=1e-3)
@@ -111,8 +112,8 @@ def prompts(n: int, seed: int | str, split: str = "train", unsafe: float = 0.1
     """``n`` prompts in random order: a share of unsafe requests, as many that only
     sound so, and tasks."""
     few = round(n * unsafe)
-    items = [*make_tasks(n - 2 * few, seed, split, KINDS), *make_unsafe(few, seed, split),
-             *make_borderline(few, seed, split)]
+    items = [*make_tasks(n - 2 * few, seed, split, KINDS),
+             *make_unsafe(few, seed, split), *make_borderline(few, seed, split)]
     Random(f"prompts/{seed}/{split}").shuffle(items)
     return items
 
@@ -131,9 +132,9 @@ def _open_sft(folder: Path) -> Chat:
 
 def _make_sft_study(folder: Path) -> None:
     base = get("base")
-    rows = studies.quality(base.model, base.tokenizer, prompts(2400, "study"),
-                           make_tasks(240, "judged", "heldout", KINDS), get("corpus").heldout,
-                           SFTSettings(**{**asdict(SFT), "epochs": 1}), SEEDS)
+    asked = make_tasks(240, "judged", "heldout", KINDS)
+    rows = studies.quality(base.model, base.tokenizer, prompts(2400, "study"), asked,
+                           get("corpus").heldout, STUDY, SEEDS)
     write_json(folder / "rows.json", rows)
 
 
@@ -260,7 +261,7 @@ CHAT_STAGES = (
     Stage("sft", ("base",), {**asdict(SFT), "demonstrations": DEMONSTRATIONS,
                              "careless": CARELESS, "kinds": KINDS},
           _make_sft, _open_sft, ("minillama.alignment.sft",), 30),
-    Stage("sft_study", ("base",), {**asdict(SFT), "mixes": studies.MIXES,
+    Stage("sft_study", ("base",), {**asdict(STUDY), "mixes": studies.MIXES,
                                    "seeds": SEEDS},
           _make_sft_study, _open_rows, ("minillama.alignment.studies",), 60),
     Stage("rewards", ("sft",), {**asdict(REWARD), "own": asdict(OWN), "public": PUBLIC,

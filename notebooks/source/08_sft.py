@@ -3,7 +3,7 @@
 #
 # The pretrained model knows a world and has no idea that somebody is asking. A layout for dialogues, a few thousand demonstrations and a mask over the targets turn it into one that answers and then stops.
 #
-# **Paper**: section 3.1. **Minutes**: 100. **On the map**: tokenizer to pretraining are behind us; *supervised fine-tuning*, reward model, rejection sampling, PPO, Ghost Attention.
+# **Paper**: section 3.1. **Minutes**: 103. **On the map**: tokenizer to pretraining are behind us; *supervised fine-tuning*, reward model, rejection sampling, PPO, Ghost Attention.
 #
 # Afterwards you can write a dialogue to the byte, train on answers alone, recognise the bugs that a good loss hides, and say what was gained and what was forgotten.
 
@@ -25,6 +25,7 @@ from minillama.alignment.chat import (
     Encoded, Message, encode_dialogue, encode_prompt, question)
 from minillama.errors import UserError
 from minillama.model import Llama, LlamaConfig
+from minillama.stages_chat import CARELESS, DEMONSTRATIONS, KINDS
 from minillama.teach import algorithm, frames, show, table
 from minillama.teach.checks import nb_08 as checks
 from minillama.teach.drawings import nb_08 as drawings
@@ -66,7 +67,7 @@ def as_in_corpus(text: str) -> list[int]:
     return tokenizer.encode(f"Question: {text}\nAnswer:", bos=True)
 
 
-tasks = pasture.make_tasks(240, seed=9, split="heldout")
+tasks = pasture.make_tasks(240, seed=9, split="heldout", kinds=KINDS)
 asked = next(task for task in tasks if task.kind == "food")
 print(asked.prompt)
 for form in (alone, as_in_corpus):
@@ -125,7 +126,7 @@ def line(name: str, dialogue: Encoded, values=None) -> drawings.Line:
     return drawings.Line(name, pieces(dialogue.ids), dialogue.is_answer, values)
 
 
-lessons = sft.demonstrations(pasture.make_tasks(400, seed=3), tokenizer)
+lessons = sft.demonstrations(pasture.make_tasks(400, 3, kinds=KINDS), tokenizer)
 lesson = pasture.make_tasks(1, seed=3, kinds=["letter"])[0]
 shown, = sft.demonstrations([lesson], tokenizer)
 drawings.token_rows([line("one demonstration", shown)],
@@ -472,7 +473,7 @@ def answer_nats(model: Llama, windows: data.TokenWindows) -> Tensor:
     return nats[windows.targets != -100]
 
 
-exam = sft.demonstrations(pasture.make_tasks(120, 9, "heldout"), tokenizer)
+exam = sft.demonstrations(pasture.make_tasks(120, 9, "heldout", KINDS), tokenizer)
 separate = torch.cat([answer_nats(after, data.pack([x], 192)) for x in exam])
 packed = answer_nats(after, data.pack(exam, 192))
 print(f"alone {separate.mean():.3f}, packed {packed.mean():.3f} nats; "
@@ -545,7 +546,7 @@ show(drawings.draw_run(log, epochs),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## What was learnt, kind by kind
 #
-# The base is asked as in its corpus and judged by its first line, which is the best we can do for it. The fine-tuned model is asked in its own layout and judged by all that it says. Thirty held-out tasks of each of twelve kinds.
+# The base is asked as in its corpus and judged by its first line, which is the best we can do for it. The fine-tuned model is asked in its own layout and judged by all that it says. Thirty held-out tasks of each of the eight kinds that it was taught.
 #
 # **Predict.** Which kinds gain most: those whose answer stands in the question, those known by heart, or those in which a text has to be written?
 
@@ -562,7 +563,7 @@ def in_chat(text: str) -> list[int]:
 def by_kind(model: Llama, form, end=str.strip) -> dict[str, float]:
     """Mean utility for each kind of task, thirty held-out ones each."""
     found = {}
-    for kind in pasture.TASK_KINDS:
+    for kind in KINDS:
         items = pasture.make_tasks(30, 9, "heldout", [kind])
         texts = ask(model, items, form)[0]
         found[kind] = utility(items, [end(text) for text in texts])
@@ -578,7 +579,7 @@ show(drawings.draw_change(
     {kind: (old[kind], fresh[kind]) for kind in old},
     f"{better} of {len(old)} kinds are answered better than before",
     "utility (0 to 1), mean of 30 held-out tasks"),
-    "Two marks for each of twelve kinds of task, the base model and the fine-tuned "
+    "Two marks for each of eight kinds of task, the base model and the fine-tuned "
     "one; in most rows the fine-tuned one lies further right.", name="08_kinds")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk", "predict"]
@@ -604,6 +605,32 @@ assert ended > 0.95 and rows[2][1] > max(row[1] for row in rows[:2])
 table(rows, ["model", "utility", "ended by itself", "lines written"],
       "240 held-out tasks, everything that was written", ".2f")
 
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## A third of our teachers were careless
+#
+# The paper wanted clean demonstrations. Ours are not: with probability one third the answer is a degraded one, with a wrong number or animal, with half a sentence, or with help for a thief. People who write make mistakes, and they make fewer when they compare. The next notebooks live on that difference.
+#
+# **Predict.** The model imitates these teachers. Is it as good as they are when its answers are drawn at temperature 1? And when it takes the likeliest token each time?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# A model that imitates perfectly errs as often as its teachers. Ours adds errors of its own when it draws, since it is small.
+#
+# Taking the likeliest token is a vote: two careful teachers outvote the careless one, each of whom errs in another way. So the better answer is in the model already; what it lacks is a reason to prefer it. Three minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+items = pasture.make_tasks(300, 5, "heldout", KINDS)
+taught = [tokenizer.decode([i for i, mine in zip(x.ids, x.is_answer) if mine]).strip()
+          for x in sft.demonstrations(items, tokenizer, CARELESS)]
+drawn, _ = rollout.respond(after, tokenizer, [item.prompt for item in items], 48, 1.0,
+                           torch.Generator().manual_seed(0))
+likeliest, _ = ask(after, items, in_chat)
+worth = [utility(items, texts) for texts in (taught, drawn, likeliest)]
+assert worth[1] < worth[0] and worth[1] < worth[2]
+table([["its teachers, one third careless", worth[0]],
+       ["drawn at temperature 1", worth[1]], ["the likeliest tokens", worth[2]]],
+      ["who answers", "utility"],
+      f"{DEMONSTRATIONS:,} demonstrations, 300 held-out tasks", ".2f")
+
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk", "predict"]
 # ### What it sounds like
 #
@@ -616,7 +643,7 @@ table(rows, ["model", "utility", "ended by itself", "lines written"],
 
 # %% tags=["result", "remove-input", "talk"]
 rows = []
-for kind in ("sound", "sum", "truth", "title", "story"):
+for kind in ("sound", "letter", "truth", "title", "story"):
     task = min((t for t in tasks if t.kind == kind), key=lambda t: len(t.prompt))
     said = ask(after, [task], in_chat)[0][0]
     was = ask(before, [task], in_chat)[0][0].replace("\n", " / ")

@@ -3,7 +3,7 @@
 #
 # Nobody can write down what makes an answer good. Almost everybody can say which of two is better. A reward model turns a pile of such choices into a number for any answer, and Llama 2 trains two of them.
 #
-# **Paper**: sections 3.2.1 and 3.2.2, appendices A.3.1 to A.3.4. **Minutes**: 110. **On the map**: base, fine-tuning, *reward models*, rejection sampling, PPO, Ghost Attention.
+# **Paper**: sections 3.2.1 and 3.2.2, appendices A.3.1 to A.3.4. **Minutes**: 115. **On the map**: base, fine-tuning, *reward models*, rejection sampling, PPO, Ghost Attention.
 #
 # Afterwards you can write the loss, the head and the training, say what accuracy is possible at all, and measure what a margin, more data and a longer answer do.
 
@@ -31,6 +31,7 @@ from minillama.alignment.rollout import token_logprobs
 from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.pasture import DEGREES, Annotator
+from minillama.stages_chat import KINDS, OWN, REWARD, public
 from minillama.teach import algorithm, explore, frames, show, table
 from minillama.teach.checks import nb_09 as checks
 
@@ -63,7 +64,7 @@ def batch_of(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
 # **Predict.** Annotators compared answers of several models to held-out questions. How often does the answer win that our model finds likelier: half of the time, two thirds, nine tenths? And on unsafe requests?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The taste is no bad judge of strangers: one of the sources of these answers writes nonsense, and the demonstrations of notebook 08 were faultless. On safety it is near a coin. Keep both numbers on the board: the judges of this notebook will be put beside them, and it is not settled who wins.
+# The taste is no bad judge: two thirds of the demonstrations of notebook 08 were right, and what is right is written more often. Keep both numbers on the board: the judges of this notebook will be put beside them, and it is not settled who wins.
 #
 # The whole answer's probability falls with every token, so it also likes what is short. Three minutes.
 
@@ -173,7 +174,7 @@ algorithm("collect", source=False)
 # Figure 25 of the paper shows the same in its weekly batches: unsure verdicts grow, significant ones shrink. Two minutes.
 
 # %% tags=["result"]
-asked = pasture.make_tasks(80, seed=90, split="heldout")
+asked = pasture.make_tasks(80, seed=90, split="heldout", kinds=KINDS)
 pairs = collect([Source(sft.model, 1.0), Source(sft.model, 0.3)], asked,
                 annotator, tokenizer, seed=9)
 print(f"{len(pairs)} pairs from {len(asked)} questions")
@@ -181,6 +182,32 @@ for pair in pairs[:2]:
     print(f"\n{pair.prompt}\n  + {pair.chosen}\n  - {pair.rejected}")
     print(f"  {pair.degree}")
 assert len(pairs) < len(asked)
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## Public comparisons first, then one's own
+#
+# At first Meta had no comparisons of its own, so its judges began with public ones. Ours do the same. Public comparisons here are written ones: a good answer against a degraded one, thousands of them, and no model has to answer anything. Then come comparisons of the chat model's own answers.
+#
+# **Predict.** On which of the two kinds is the finished judge better, where the two answers differ in worth?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Expect "on its own kind, since those came last". The written ones are easier: a degraded answer was made to be worse in one clear way, while two answers of one model often share their mistake.
+#
+# The rate is halved for the second part, so that the first is not lost. The paper mixes both and says that public data did no harm. Two minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+first = {split: public(split)["helpfulness"] for split in ("train", "heldout")}
+rows = []
+for name, n, pairs, settings in (
+        ("written, public", len(first["train"]), first["heldout"], REWARD),
+        ("the chat model's answers", len(train["helpfulness"]),
+         heldout["helpfulness"], OWN)):
+    differ = [pair for pair in pairs if pair.gap]
+    share = reward.accuracy(judges["helpfulness"], tokenizer, differ)["all"]
+    rows.append([name, f"{n:,}", f"{settings.peak:g}",
+                 f"{1 - len(differ) / len(pairs):.0%}", f"{share:.0%}"])
+table(rows, ["comparisons", "learnt from", "peak rate", "held out: of equal worth",
+             "the judge is right on the rest"], "The helpfulness judge's two schools")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before Llama 2: one judge, and no degrees
@@ -539,7 +566,7 @@ show(drawings.draw_by_degree(shown),
 #
 # The safety test set is the smaller one, since most prompts are harmless; so its interval is wide.
 #
-# Put the column of the chat model, which is its taste from the first slide, beside the home judge. Where it is as good, ask why: faultless demonstrations on one side, a few thousand noisy choices on the other. DPO begins with that question: is the language model a reward model already? Three minutes.
+# Put the column of the chat model, which is its taste from the first slide, beside the home judge. Where it is as good, ask why: a few thousand demonstrations on one side, as many noisy choices on the other. DPO begins with that question: is the language model a reward model already? Three minutes.
 
 # %% tags=["remove-input", "talk"]
 rows = []
@@ -587,7 +614,7 @@ show(drawings.draw_calibration(curves),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## More comparisons, larger models: the tiny Figure 6
 #
-# Chat models cut to fewer layers, different numbers of comparisons, three seeds each, one epoch. The dashed line is what the truth gets.
+# Chat models cut to fewer layers, different numbers of public comparisons, three seeds each, one epoch. Accuracy is that on held-out comparisons of the same sort, and the dashed line is their ceiling.
 #
 # **Predict.** What does three times the data bring, and what twice the layers? Will the curves have flattened?
 
@@ -605,7 +632,7 @@ summary = {key: interval(values) for key, values in groups.items()}
 counts = sorted({row["pairs"] for row in scaling})
 largest = max(scaling, key=lambda row: row["parameters"])["size"]
 grown = paired_difference(groups[largest, counts[-1]], groups[largest, counts[0]])
-top = right(truth["helpfulness"]).mean().item()
+top = ceiling(public("heldout")["helpfulness"])
 assert grown.mean > 0 and summary[largest, counts[-1]].mean < top
 show(drawings.draw_scaling(scaling, top, summary),
      "Accuracy on held-out pairs against the number of comparisons on a logarithmic "
@@ -726,6 +753,41 @@ print(f"ceiling of two judges {two:.1%}, of one judge for both {one:.1%}")
 assert two > one + 0.05
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## The safety judge needs a zero: one more loss
+#
+# PPO will ask of every answer: is its safety below {{fact:ppo_threshold.threshold}}? A ranking has no zero, so that question has no answer yet. The paper adds a loss that sorts answers into safe and unsafe, and prints no formula. We take the usual one, binary cross entropy on every answer, beside the ranking.
+#
+# **Predict.** Two judges learn from the same safety pairs, one of them with that loss. Which ranks better? Which finds more of the unsafe answers by a score below one half, and at what price?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Both rank alike; ranking was never the problem. Without the second loss the zero lies wherever the run left it, and then half of all ordinary answers may fall through the gate. It happened to us: the first runs of notebook 10 were paid for safety on questions about plums.
+#
+# The paper's Table 29 has recall alone, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent. Recall without the false alarms says little; ask why. Three minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+def alarms(judge: RewardModel) -> list[float]:
+    """Accuracy of the ranking, recall of unsafe answers, false alarms, at one half."""
+    pairs = heldout["safety"]
+    safe = torch.tensor([p.chosen_safe for p in pairs] + [p.rejected_safe for p in pairs])
+    scores = reward.score(judge, tokenizer, 2 * [p.prompt for p in pairs],
+                          [p.chosen for p in pairs] + [p.rejected for p in pairs])
+    ranking = right(gaps_of(judge, [p for p in pairs if p.gap])).mean().item()
+    caught = (scores < 0).float()
+    return [ranking, caught[~safe].mean().item(), caught[safe].mean().item()]
+
+
+rows = []
+for name, weight in (("ranking alone", 0.0), ("with the loss for safety", 1.0)):
+    judge, _ = reward.train_reward_model(
+        sft.model, tokenizer, train["safety"],
+        RewardSettings(safety_weight=weight), progress=False)
+    rows.append([name, *(f"{share:.0%}" for share in alarms(judge))])
+    last = alarms(judge)
+table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
+             "safe answers suspected"], "Held-out answers, a score of one half as border")
+assert last[1] - last[2] > 0.5
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Does the judge like long answers for their length?
 #
 # Judges elsewhere do. We count how often the longer answer of a held-out pair is ahead, by the truth and by the judge. The third row is the fair test: pairs whose answers are worth **the same**. The fourth is an experiment: right answers, said **twice**, which the truth punishes.
@@ -733,7 +795,7 @@ assert two > one + 0.05
 # **Predict.** Where is our judge in the third and the fourth row?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. If the judge falls for it, an optimiser will find that out within minutes. A lean to the left is a bias too: among the lessons the long answers were mostly the rambling of the base model, so here short looks good.
+# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. If the judge falls for it, an optimiser will find that out within minutes. A lean to the left is a bias too.
 #
 # Ask for other cheap tricks worth a try: praise of the asker, an exclamation mark, repeating the question. Four minutes.
 
@@ -746,7 +808,7 @@ def longer_ahead(pairs: list[Pair], gaps: Tensor) -> list[float]:
             for n, g in zip(more, gaps.tolist()) if n]
 
 
-tasks = [t for t in pasture.make_tasks(300, seed=91, split="heldout")
+tasks = [t for t in pasture.make_tasks(300, 91, "heldout", KINDS)
          if t.utility(f"{t.reference} {t.reference}") < t.utility(t.reference)]
 once, twice = (reward.score(judges["helpfulness"], tokenizer,
                             [t.prompt for t in tasks],

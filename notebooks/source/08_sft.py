@@ -32,8 +32,7 @@ from minillama.teach.drawings import nb_08 as drawings
 from minillama.training import intervals, optimisation, pretrain
 
 base, chat = stages.get("base"), stages.get("sft")
-tokenizer = chat.tokenizer
-before, after = base.model.eval(), chat.model.eval()
+tokenizer, before, after = chat.tokenizer, base.model.eval(), chat.model.eval()
 assert tokenizer.pieces == base.tokenizer.pieces
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
@@ -349,8 +348,7 @@ assert tokenizer.eos_id not in ids
 
 # %% tags=["result"]
 def masked_targets(ids: Tensor, is_answer: Tensor) -> Tensor:
-    """Both (n, length + 1) -> (n, length): the next token, or -100."""
-    return ids[:, 1:].masked_fill(~is_answer[:, 1:], -100)
+    return ids[:, 1:].masked_fill(~is_answer[:, 1:], -100)  # both (n, length + 1)
 
 
 targets = masked_targets(torch.tensor([shown.ids]),
@@ -358,8 +356,7 @@ targets = masked_targets(torch.tensor([shown.ids]),
 first = shown.is_answer.index(True)
 for place in range(first - 3, first + 2):
     print(pieces(shown.ids[place : place + 1]), "->", targets[place])
-share = sum(map(sum, (x.is_answer for x in lessons))) / sum(
-    len(x.ids) for x in lessons)
+share = sum(sum(x.is_answer) for x in lessons) / sum(len(x.ids) for x in lessons)
 print(f"of 400 demonstrations {share:.0%} of the tokens earn a loss")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -387,7 +384,7 @@ print(f"a gradient at {int(felt.sum())} of {felt.numel()} places, "
       f"and in {int(sum(moved))} of {len(moved)} weights")
 before.zero_grad()
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 @torch.no_grad()
 def one_by_one(ids: list[int], is_answer: list[bool]) -> float:
     """Mean surprise of the answer's tokens, each from its own prefix."""
@@ -402,6 +399,11 @@ for x in few:
     row = data.pack([x], 192)
     loss = optimisation.next_token_loss(before(row.inputs), row.targets)
     assert abs(loss.item() - one_by_one(x.ids, x.is_answer)) < 1e-4
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The prefix is read from the start for every token, slowly and without a mask, packing or shift: nothing that could share the mistake.
+#
+# One minute.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Token by token: where is the base model surprised?
@@ -491,7 +493,7 @@ assert abs(packed.mean() - separate.mean()) < 0.3
 # Two minutes.
 
 # %% tags=["formal", "remove-input", "talk"]
-algorithm("finetune")
+algorithm("finetune", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## The recipe of the paper, and ours beside it
@@ -555,7 +557,7 @@ show(drawings.draw_run(log, epochs),
 #
 # Thirty tasks are few: a difference of a tenth between two kinds is noise. Four minutes.
 
-# %% tags=["remove-input"]
+# %% tags=["result", "remove-input", "talk"]
 def in_chat(text: str) -> list[int]:
     return encode_prompt(tokenizer, question(text))
 
@@ -570,7 +572,6 @@ def by_kind(model: Llama, form, end=str.strip) -> dict[str, float]:
     return found
 
 
-# %% tags=["result", "remove-input", "talk"]
 old, fresh = by_kind(before, as_in_corpus, first_line), by_kind(after, in_chat)
 mean = [sum(found.values()) / len(found) for found in (old, fresh)]
 better = sum(fresh[kind] > old[kind] for kind in old)
@@ -771,7 +772,7 @@ print(f"with the mask better by {gap.low:+.2f} to {gap.high:+.2f}: {verdict}")
 #
 # Leaving the tags out happens to the best: a well-known course asks the chat model that way. The check needs no model and no judge. Four minutes.
 
-# %% tags=["remove-input"]
+# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
 encode = tokenizer.encode
 LAYOUTS = {
     "as trained": in_chat,
@@ -788,7 +789,6 @@ def fits(form) -> bool:
     return form(lesson.prompt) == shown.ids[: shown.is_answer.index(True)]
 
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
 rows = []
 for name, form in LAYOUTS.items():
     texts, ended = ask(after, tasks, form)

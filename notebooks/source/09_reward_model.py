@@ -768,7 +768,8 @@ assert two > one + 0.05
 def alarms(judge: RewardModel) -> list[float]:
     """Accuracy of the ranking, recall of unsafe answers, false alarms, at one half."""
     pairs = heldout["safety"]
-    safe = torch.tensor([p.chosen_safe for p in pairs] + [p.rejected_safe for p in pairs])
+    safe = torch.tensor([p.chosen_safe for p in pairs]
+                        + [p.rejected_safe for p in pairs])
     scores = reward.score(judge, tokenizer, 2 * [p.prompt for p in pairs],
                           [p.chosen for p in pairs] + [p.rejected for p in pairs])
     ranking = right(gaps_of(judge, [p for p in pairs if p.gap])).mean().item()
@@ -784,7 +785,7 @@ for name, weight in (("ranking alone", 0.0), ("with the loss for safety", 1.0)):
     rows.append([name, *(f"{share:.0%}" for share in alarms(judge))])
     last = alarms(judge)
 table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
-             "safe answers suspected"], "Held-out answers, a score of one half as border")
+             "safe answers suspected"], "Held-out answers, one half as the border")
 assert last[1] - last[2] > 0.5
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]

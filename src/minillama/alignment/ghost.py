@@ -243,7 +243,7 @@ def converse(model: Llama, tokenizer: Tokenizer, dialogues: Sequence[Dialogue],
 
 
 def compliance(model: Llama, tokenizer: Tokenizer, dialogues: Sequence[Dialogue],
-               turns: int, max_new_tokens: int = 24) -> list[Turn]:
+               turns: int, max_new_tokens: int = 20) -> list[Turn]:
     """How many answers keep to the instruction at each of the first ``turns`` turns.
 
     The tiny Table 30, judged by a program. Raises UserError for no dialogues and for

@@ -782,19 +782,12 @@ LAYOUTS = {
     "no space before [/INST]": lambda text: encode(f"[INST] {text}[/INST]", bos=True),
     "small letters": lambda text: encode(f"[inst] {text} [/inst]", bos=True),
     "no tags": alone, "as in the corpus": as_in_corpus}
-
-
-def fits(form) -> bool:
-    """Whether the prompt is what stands before the answer in a demonstration."""
-    return form(lesson.prompt) == shown.ids[: shown.is_answer.index(True)]
-
-
-rows = []
+trained, rows = shown.ids[: shown.is_answer.index(True)], []
 for name, form in LAYOUTS.items():
     texts, ended = ask(after, tasks, form)
     same = sum(a == b for a, b in zip(texts, answers)) / len(texts)
     rows.append([name, utility(tasks, texts), f"{ended:.0%}", f"{same:.0%}",
-                 fits(form)])
+                 form(lesson.prompt) == trained])
 best, worst = rows[0][1], min(row[1] for row in rows)
 assert all(row[1] < best + 0.05 for row in rows) and worst < best - 0.1
 assert [row[-1] for row in rows] == [True] + 7 * [False]

@@ -25,14 +25,14 @@ from minillama import paper, pasture, stages
 from minillama.alignment import reward
 from minillama.alignment.chat import Message, encode_dialogue, question
 from minillama.alignment.data import pad
-from minillama.alignment.preferences import Pair, Source, collect
+from minillama.alignment.preferences import Pair, written
 from minillama.alignment.reward import MARGINS, RewardModel, RewardSettings
 from minillama.alignment.rollout import token_logprobs
 from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.pasture import DEGREES, Annotator
 from minillama.stages_chat import KINDS, OWN, REWARD, public
-from minillama.teach import algorithm, explore, frames, show, table
+from minillama.teach import algorithm, frames, show, table
 from minillama.teach.checks import nb_09 as checks
 
 # %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
@@ -42,8 +42,8 @@ from minillama.training.intervals import interval, paired_difference
 
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()  # a new head is what we want
-sft, rewards = stages.get("sft"), stages.get("rewards")
-study, tokenizer = stages.get("reward_study"), sft.tokenizer
+sft, rewards, study = map(stages.get, ("sft", "rewards", "reward_study"))
+tokenizer = sft.tokenizer
 train, heldout = rewards.train, rewards.heldout
 judges = {"helpfulness": rewards.helpfulness, "safety": rewards.safety}
 noise = Annotator().noise
@@ -144,10 +144,6 @@ assert abs(sum(one.first_chosen for one in said) - 1000 * chance) < 40
 frames(drawings.draw_degrees, drawings.describe_degrees, figsize=(10, 3.8),
        noise_hundredths=[15, 2, 5, 10, 25, 40])
 
-# %% tags=["live"] slideshow={"slide_type": "skip"}
-explore(drawings.draw_degrees, figsize=(10, 3.8),
-        noise_hundredths=range(2, 61, 2))
-
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
 # ## The algorithm: sources, answers, verdicts
 #
@@ -161,39 +157,17 @@ explore(drawings.draw_degrees, figsize=(10, 3.8),
 # %% tags=["formal", "remove-input", "talk"]
 algorithm("collect", source=False)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
-# ### Eighty questions do not make eighty pairs
-#
-# The same chat model answers eighty new questions at two temperatures, at one and far below one.
-#
-# **Predict.** How many of the eighty make a pair, and what share of the verdicts is at least "better"?
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "eighty". A model that is sure gives the same answer twice, and such questions drop out. So the pairs are about what the model does not know yet: the better it gets, the fewer and the closer.
-#
-# Figure 25 of the paper shows the same in its weekly batches: unsure verdicts grow, significant ones shrink. Two minutes.
-
-# %% tags=["result"]
-asked = pasture.make_tasks(80, seed=90, split="heldout", kinds=KINDS)
-pairs = collect([Source(sft.model, 1.0), Source(sft.model, 0.3)], asked,
-                annotator, tokenizer, seed=9)
-print(f"{len(pairs)} pairs from {len(asked)} questions")
-for pair in pairs[:2]:
-    print(f"\n{pair.prompt}\n  + {pair.chosen}\n  - {pair.rejected}")
-    print(f"  {pair.degree}")
-assert len(pairs) < len(asked)
-
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Public comparisons first, then one's own
 #
-# At first Meta had no comparisons of its own, so its judges began with public ones. Ours do the same. Public comparisons here are written ones: a good answer against a degraded one, thousands of them, and no model has to answer anything. Then come comparisons of the chat model's own answers.
+# At first Meta had no comparisons of its own, so its judges began with public ones. Ours do the same. Public comparisons here are written ones: a good answer against a degraded one, thousands of them, and no model has to answer anything. Then come comparisons of the chat model's own answers, and beside them public ones again.
 #
 # **Predict.** On which of the two kinds is the finished judge better, where the two answers differ in worth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "on its own kind, since those came last". The written ones are easier: a degraded answer was made to be worse in one clear way, while two answers of one model often share their mistake.
 #
-# The rate is halved for the second part, so that the first is not lost. The paper mixes both and says that public data did no harm. Two minutes.
+# The rate is halved for the second part, and public pairs go on beside the own ones, so that the first school is not lost. The paper mixes both and says that public data did no harm. Two minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 first = {split: public(split)["helpfulness"] for split in ("train", "heldout")}
@@ -293,7 +267,7 @@ torch.testing.assert_close(gaps.grad, expected)
 #
 # The loss does not change at all. So a score means nothing alone, and nothing forbids another zero for every question. Remember this for PPO, which adds up rewards of different questions. Three minutes.
 
-# %%
+# %% tags=["remove-input"]
 def fit(n: int, strengths: Tensor, generator: torch.Generator) -> Tensor:
     """Scores (k,) learnt from n comparisons of k answers, with mean zero."""
     one, other = torch.randint(len(strengths), (2, n), generator=generator)
@@ -309,7 +283,7 @@ def fit(n: int, strengths: Tensor, generator: torch.Generator) -> Tensor:
     return (scores - scores.mean()).detach()
 
 
-# %% tags=["result", "talk"]
+# %% tags=["result", "remove-input", "talk"]
 generator = torch.Generator().manual_seed(1)
 strengths = torch.linspace(-2, 2, 8)
 errors = {}
@@ -348,7 +322,7 @@ frames(drawings.draw_losses, drawings.describe_losses, figsize=(10, 3.8),
 #
 # In the formula the margin is the same for both verdicts. In the data it comes with the degree, which is a noisy measure of the gap itself. Three minutes.
 
-# %%
+# %% tags=["remove-input"]
 def stretched(p: float, margin: float) -> float:
     """Gap of scores that minimises the expected loss; p in (0, 1)."""
     lead, keep = 2 * p - 1, math.exp(-margin)
@@ -453,7 +427,7 @@ assert gap < 1e-4 and moved < 1e-4
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Build it: the training is nine lines
 #
-# Chosen rows first, then as many rejected ones, one loss. The paper trains for one epoch, since more overfits, with {{fact:rm_batch.pairs}} pairs a step at a peak rate of {{fact:rm_lr.70B}} for 70B and {{fact:rm_lr.others}} below. Ours bears a rate a hundred times as high. Five steps on 32 pairs, by hand and by the package.
+# Chosen rows first, then as many rejected ones, one loss. The paper trains for one epoch, since more overfits, with {{fact:rm_batch.pairs}} pairs a step at a peak rate of {{fact:rm_lr.70B}} for 70B and {{fact:rm_lr.others}} below. Five steps on 32 pairs, by hand and by the package.
 #
 # **Predict.** Both start from zeros. How many of the 32 are right after five steps?
 
@@ -525,7 +499,7 @@ for view, pairs in heldout.items():
 #
 # Intervals are over test pairs, not over training runs; there is one run of each. Three minutes.
 
-# %%
+# %% tags=["remove-input"]
 def gaps_of(judge: RewardModel, pairs: list[Pair]) -> Tensor:
     prompts = [pair.prompt for pair in pairs]
     up, down = (reward.score(judge, tokenizer, prompts,
@@ -711,9 +685,9 @@ table([[text, f"{g.mean:+.1f}", f"{g.low:+.1f} to {g.high:+.1f}",
 # %% tags=["result", "remove-input", "talk"]
 requests = pasture.make_unsafe(120, seed=9, split="heldout")
 kinds = ("helps", "bare refusal", "evades", "refuses with a reason")
-written = [list(zip(kinds, (*r.degraded[:3], r.reference))) for r in requests]
+four = [list(zip(kinds, (*r.degraded[:3], r.reference))) for r in requests]
 panels = {"the truth": {k: [] for k in kinds}, "our judges": {k: [] for k in kinds}}
-flat = [(r, kind, text) for r, row in zip(requests, written) for kind, text in row]
+flat = [(r, kind, text) for r, row in zip(requests, four) for kind, text in row]
 seen = {name: reward.score(judge, tokenizer, [r.prompt for r, _, _ in flat],
                            [text for _, _, text in flat]).sigmoid().tolist()
         for name, judge in judges.items()}
@@ -743,7 +717,7 @@ show(drawings.draw_tension(panels),
 # %% tags=["result", "remove-input"]
 annotators = [Annotator("helpfulness"), Annotator("safety")]
 chances = torch.tensor([[a.probability(r, one, other) for a in annotators]
-                        for r, row in zip(requests, written)
+                        for r, row in zip(requests, four)
                         for i, (_, one) in enumerate(row) for _, other in row[:i]])
 two = torch.maximum(chances, 1 - chances).mean().item()
 mixed = chances.mean(dim=1)
@@ -767,26 +741,25 @@ assert two > one + 0.05
 # %% tags=["result", "remove-input", "talk"]
 def alarms(judge: RewardModel) -> list[float]:
     """Accuracy of the ranking, recall of unsafe answers, false alarms, at one half."""
-    pairs = heldout["safety"]
-    safe = torch.tensor([p.chosen_safe for p in pairs]
-                        + [p.rejected_safe for p in pairs])
-    scores = reward.score(judge, tokenizer, 2 * [p.prompt for p in pairs],
-                          [p.chosen for p in pairs] + [p.rejected for p in pairs])
+    flat = [(p.prompt, p.chosen, p.chosen_safe) for p in pairs]
+    flat += [(p.prompt, p.rejected, p.rejected_safe) for p in pairs]
+    prompts, texts, safe = zip(*flat)
+    safe = torch.tensor(safe)
+    suspected = (reward.score(judge, tokenizer, prompts, texts) < 0).float()
     ranking = right(gaps_of(judge, [p for p in pairs if p.gap])).mean().item()
-    caught = (scores < 0).float()
-    return [ranking, caught[~safe].mean().item(), caught[safe].mean().item()]
+    return [ranking, suspected[~safe].mean().item(), suspected[safe].mean().item()]
 
 
-rows = []
+rows, pairs = [], public("heldout")["safety"] + written(
+    pasture.make_unsafe(200, 5, "heldout"), Annotator("safety"))
 for name, weight in (("ranking alone", 0.0), ("with the loss for safety", 1.0)):
     judge, _ = reward.train_reward_model(
-        sft.model, tokenizer, train["safety"],
+        sft.model, tokenizer, public("train")["safety"] + train["safety"],
         RewardSettings(safety_weight=weight), progress=False)
-    rows.append([name, *(f"{share:.0%}" for share in alarms(judge))])
-    last = alarms(judge)
+    rows.append([name, *(shares := alarms(judge))])
 table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
-             "safe answers suspected"], "Held-out answers, one half as the border")
-assert last[1] - last[2] > 0.5
+             "safe answers suspected"], "Held-out written answers, one half as the border", ".0%")
+assert shares[1] - shares[2] > 0.5
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Does the judge like long answers for their length?

@@ -152,7 +152,9 @@ def _make_rewards(folder: Path) -> None:
     log = {}
     for view in VIEWS:
         model, log[view] = chat.model, []
-        for settings, mine in ((REWARD, first[view]), (OWN, pairs["train"][view])):
+        own = pairs["train"][view]
+        beside = first[view][: len(own)]  # lest what they taught be lost
+        for settings, mine in ((REWARD, first[view]), (OWN, own + beside)):
             model, rows = train_reward_model(model, chat.tokenizer, mine,
                                              settings_of(view, settings), label=view)
             log[view] += rows

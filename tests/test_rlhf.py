@@ -8,7 +8,7 @@ import torch
 from models import loud, one_line
 
 from minillama.alignment import studies
-from minillama.alignment.chat import encode_answer, encode_prompt, question
+from minillama.alignment.chat import Encoded, encode_answer, encode_prompt, question
 from minillama.alignment.judging import Judgement, judge_policy
 from minillama.alignment.ppo import PPOSettings
 from minillama.alignment.preferences import Source
@@ -106,7 +106,7 @@ def test_earlier_winners_are_judged_anew(judges):
     kept = []
     for number, answer in zip((1, 0), answers):
         prompt = encode_prompt(TOKENIZER, question(ITEMS[number].prompt))
-        example = studies.Encoded(prompt + answer,
+        example = Encoded(prompt + answer,
                                   [False] * len(prompt) + [True] * len(answer))
         kept.append(Best(number, example, score=1e9))
     again = rescored(kept, judges, ITEMS)
@@ -123,7 +123,7 @@ def test_the_truth_of_the_best_is_that_of_their_texts():
     for number, text in enumerate([tasks[0].reference, tasks[1].degraded[0],
                                    tasks[2].reference, ""]):
         answer = encode_answer(TOKENIZER, text)
-        best.append(Best(number, studies.Encoded([1, *answer],
+        best.append(Best(number, Encoded([1, *answer],
                                                  [False, *[True] * len(answer)]), 0.0))
     wanted = (2 + tasks[1].utility(tasks[1].degraded[0]) + tasks[3].utility("")) / 4
     assert utility_of(best, tasks, TOKENIZER) == pytest.approx(wanted)

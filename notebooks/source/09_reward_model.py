@@ -33,9 +33,9 @@ from minillama.config import LlamaConfig
 from minillama.pasture import DEGREES, Annotator
 from minillama.stages_chat import KINDS, OWN, REWARD, public
 from minillama.teach import algorithm, frames, show, table
-from minillama.teach.checks import nb_09 as checks
 
 # %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
+from minillama.teach.checks import nb_09 as checks
 from minillama.teach.drawings import nb_09 as drawings
 from minillama.training import optimisation
 from minillama.training.intervals import interval, paired_difference
@@ -371,7 +371,7 @@ algorithm("score")
 #
 # Other recipes start the head at random with a small deviation. Zero has the virtue that the first loss is known to the last digit. Two minutes.
 
-# %%
+# %% tags=["result"]
 class Judge(nn.Module):
     def __init__(self, chat: nn.Module) -> None:
         super().__init__()
@@ -384,7 +384,6 @@ class Judge(nn.Module):
         return scores.gather(1, lengths[:, None] - 1).squeeze(1)  # step 2
 
 
-# %% tags=["result"]
 judge = Judge(sft.model)
 tokens, lengths, margin = batch_of(train["helpfulness"][:32])
 up, down = judge(tokens, lengths).detach().chunk(2)
@@ -734,13 +733,12 @@ assert two > one + 0.05
 # **Predict.** Two judges learn from the same safety pairs, one of them with that loss. Which ranks better? Which finds more of the unsafe answers by a score below one half, and at what price?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Both rank alike; ranking was never the problem. Without the second loss the zero lies wherever the run left it, and then half of all ordinary answers may fall through the gate. It happened to us: the first runs of notebook 10 were paid for safety on questions about plums.
+# Both rank alike; ranking was never the problem. Without the second loss the zero lies wherever the run left it, and then a good part of the harmless answers falls through the gate. It happened to us: our first runs of rejection sampling were paid for safety on questions about plums.
 #
 # The paper's Table 29 has recall alone, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent. Recall without the false alarms says little; ask why. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 def alarms(judge: RewardModel) -> list[float]:
-    """Accuracy of the ranking, recall of unsafe answers, false alarms, at one half."""
     flat = [(p.prompt, p.chosen, p.chosen_safe) for p in pairs]
     flat += [(p.prompt, p.rejected, p.rejected_safe) for p in pairs]
     prompts, texts, safe = zip(*flat)
@@ -758,7 +756,7 @@ for name, weight in (("ranking alone", 0.0), ("with the loss for safety", 1.0)):
         RewardSettings(safety_weight=weight), progress=False)
     rows.append([name, *(shares := alarms(judge))])
 table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
-             "safe answers suspected"], "Held-out written answers, one half as the border", ".0%")
+             "safe answers suspected"], "Written answers, border at one half", ".0%")
 assert shares[1] - shares[2] > 0.5
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]

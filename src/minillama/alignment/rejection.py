@@ -68,7 +68,8 @@ def rejection_round(policy: nn.Module, prompts: list[list[int]],
 
     ``score`` is given the answers and the numbers of their prompts, and returns one
     score for each, higher is better. The scores come back as (prompts, samples). A
-    prompt whose best answer was cut off has none: who imitates it learns not to end.
+    prompt whose best answer was cut off has none, if any answer ended at all: whoever
+    imitates it learns not to end.
     """
     if not prompts:
         raise UserError("the set of prompts is empty: rejection sampling needs one")
@@ -91,9 +92,8 @@ def rejection_round(policy: nn.Module, prompts: list[list[int]],
     groups = [drawn[i * settings.samples : (i + 1) * settings.samples]
               for i in range(len(prompts))]
     best = [Best(i, example, top) for i, (example, top) in enumerate(
-        zip(best_of(groups, table), table.amax(dim=1).tolist()))
-            if eos_id is None or example.ids[-1] == eos_id]
-    return best, table
+        zip(best_of(groups, table), table.amax(dim=1).tolist()))]
+    return [one for one in best if one.example.ids[-1] == eos_id] or best, table
 
 
 def _examples(rollout: Rollout) -> list[Encoded]:

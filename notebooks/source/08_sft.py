@@ -348,7 +348,7 @@ assert tokenizer.eos_id not in ids
 
 # %% tags=["result"]
 def masked_targets(ids: Tensor, is_answer: Tensor) -> Tensor:
-    return ids[:, 1:].masked_fill(~is_answer[:, 1:], -100)  # both (n, length + 1)
+    return ids[:, 1:].masked_fill(~is_answer[:, 1:], -100)  # (n, length)
 
 
 targets = masked_targets(torch.tensor([shown.ids]),
@@ -356,7 +356,8 @@ targets = masked_targets(torch.tensor([shown.ids]),
 first = shown.is_answer.index(True)
 for place in range(first - 3, first + 2):
     print(pieces(shown.ids[place : place + 1]), "->", targets[place])
-share = sum(sum(x.is_answer) for x in lessons) / sum(len(x.ids) for x in lessons)
+share = sum(sum(x.is_answer) for x in lessons) / sum(
+    len(x.ids) for x in lessons)
 print(f"of 400 demonstrations {share:.0%} of the tokens earn a loss")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -563,12 +564,10 @@ def in_chat(text: str) -> list[int]:
 
 
 def by_kind(model: Llama, form, end=str.strip) -> dict[str, float]:
-    """Mean utility for each kind of task, thirty held-out ones each."""
     found = {}
     for kind in KINDS:
         items = pasture.make_tasks(30, 9, "heldout", [kind])
-        texts = ask(model, items, form)[0]
-        found[kind] = utility(items, [end(text) for text in texts])
+        found[kind] = utility(items, [end(t) for t in ask(model, items, form)[0]])
     return found
 
 
@@ -774,9 +773,7 @@ print(f"with the mask better by {gap.low:+.2f} to {gap.high:+.2f}: {verdict}")
 
 # %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
 encode = tokenizer.encode
-LAYOUTS = {
-    "as trained": in_chat,
-    "no begin mark": lambda text: in_chat(text)[1:],
+LAYOUTS = {"as trained": in_chat, "no begin mark": lambda text: in_chat(text)[1:],
     "begin mark twice": lambda text: [tokenizer.bos_id, *in_chat(text)],
     "a space behind [/INST]": lambda text: encode(f"[INST] {text} [/INST] ", bos=True),
     "no space before [/INST]": lambda text: encode(f"[INST] {text}[/INST]", bos=True),
@@ -788,8 +785,8 @@ for name, form in LAYOUTS.items():
     same = sum(a == b for a, b in zip(texts, answers)) / len(texts)
     rows.append([name, utility(tasks, texts), f"{ended:.0%}", f"{same:.0%}",
                  form(lesson.prompt) == trained])
-best, worst = rows[0][1], min(row[1] for row in rows)
-assert all(row[1] < best + 0.05 for row in rows) and worst < best - 0.1
+assert all(row[1] < rows[0][1] + 0.05 for row in rows)
+assert min(row[1] for row in rows) < rows[0][1] - 0.1
 assert [row[-1] for row in rows] == [True] + 7 * [False]
 table(rows, ["asked with", "utility", "ended by itself", "same answer", "fits"],
       "One model, 240 questions, eight layouts", ".2f", highlight_rows=[0])

@@ -322,7 +322,7 @@ frames(drawings.draw_losses, drawings.describe_losses, figsize=(10, 3.8),
 #
 # In the formula the margin is the same for both verdicts. In the data it comes with the degree, which is a noisy measure of the gap itself. Three minutes.
 
-# %% tags=["remove-input"]
+# %% tags=["result", "remove-input"]
 def stretched(p: float, margin: float) -> float:
     """Gap of scores that minimises the expected loss; p in (0, 1)."""
     lead, keep = 2 * p - 1, math.exp(-margin)
@@ -331,13 +331,11 @@ def stretched(p: float, margin: float) -> float:
 
 
 def searched(p: float, margin: float) -> float:
-    """The same by trying all gaps in steps of a thousandth."""
     gaps = torch.arange(-1000, 9000, dtype=torch.double) / 1000
     loss = p * F.softplus(margin - gaps) + (1 - p) * F.softplus(margin + gaps)
     return gaps[loss.argmin()].item()
 
 
-# %% tags=["result", "remove-input"]
 places = [i / 50 for i in range(25, 49)]
 curves = {m: [(p, stretched(p, m)) for p in places] for m in (0.0, 1.0, 3.0)}
 found = {m: [(p, searched(p, m)) for p in places[::5]] for m in curves}
@@ -371,7 +369,7 @@ algorithm("score")
 #
 # Other recipes start the head at random with a small deviation. Zero has the virtue that the first loss is known to the last digit. Two minutes.
 
-# %% tags=["result"]
+# %%
 class Judge(nn.Module):
     def __init__(self, chat: nn.Module) -> None:
         super().__init__()
@@ -384,6 +382,7 @@ class Judge(nn.Module):
         return scores.gather(1, lengths[:, None] - 1).squeeze(1)  # step 2
 
 
+# %% tags=["result"]
 judge = Judge(sft.model)
 tokens, lengths, margin = batch_of(train["helpfulness"][:32])
 up, down = judge(tokens, lengths).detach().chunk(2)
@@ -451,8 +450,7 @@ for step in range(5):
     for group in optimiser.param_groups:
         group["lr"] = optimisation.learning_rate(step, 5, settings.peak, 2)
     optimiser.step()
-    print(f"step {step}: loss {loss:.4f}, theirs {log[step]['loss']:.4f}, "
-          f"right {(up > down).float().mean():.0%}")
+    print(f"{step}: loss {loss:.4f}, right {(up > down).float().mean():.0%}")
     assert abs(loss.item() - log[step]["loss"]) < 1e-3
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]

@@ -53,13 +53,12 @@ def sample(policy: Llama, prompts: Sequence[list[int]], max_new_tokens: int,
     given, lengths = (part.to(where) for part in pad(prompts))
     room = given.shape[1] + max_new_tokens
     cache = KVCache(policy.config, len(prompts), room, dtype, where)
-    rows = torch.arange(len(prompts), device=where)
-    logits = policy(given, cache)[rows, lengths - 1]  # (batch, vocab_size)
+    alive = torch.arange(len(prompts), device=where)
+    logits = policy(given, cache)[alive, lengths - 1]  # (batch, vocab_size)
     cache.lengths = lengths
     # step 2: room for the answers, behind each row's own prompt
     tokens = F.pad(given, (0, max_new_tokens), value=PAD)
-    mask, logprobs = tokens.new_zeros(tokens.shape, dtype=torch.bool), tokens * 0.0
-    ended, alive = torch.zeros_like(lengths, dtype=torch.bool), rows
+    mask, logprobs, ended = tokens < 0, tokens * 0.0, lengths < 0  # nothing yet
     for n in range(max_new_tokens):
         # step 3: draw, and note how likely it was
         drawn = draw(logits, temperature, generator=generator)
@@ -72,16 +71,23 @@ def sample(policy: Llama, prompts: Sequence[list[int]], max_new_tokens: int,
         ended[alive] |= drawn == (-1 if eos_id is None else eos_id)
         if ended.all() or n + 1 == max_new_tokens:
             break
-        # step 5: each token is read once; rows that have ended are not carried along
-        # for ever: copying the cache pays once they are half of it
-        running = ~ended[alive]
-        if 2 * int(running.sum()) <= len(alive):
-            alive, drawn = alive[running], drawn[running]
-            cache.keep(running)
+        # step 5: each token is read once, and ended rows are not carried for ever
+        alive, drawn = _leave(cache, alive, drawn, ended)
         logits = policy(drawn.unsqueeze(1), cache)[:, -1]
     width = int((lengths + mask.sum(dim=1)).max())
     return Rollout(tokens[:, :width], lengths, mask[:, :width], ended,
                    logprobs[:, :width])
+
+
+def _leave(cache: KVCache, alive: Tensor, drawn: Tensor, ended: Tensor
+           ) -> tuple[Tensor, Tensor]:
+    """Drop ended rows once they are half of those carried: then copying the cache
+    pays. ``alive`` (rows,) are numbers of rows, ``drawn`` (rows,) their new tokens."""
+    running = ~ended[alive]
+    if 2 * int(running.sum()) > len(alive):
+        return alive, drawn
+    cache.keep(running)
+    return alive[running], drawn[running]
 
 
 def _check_any(prompts: Sequence[object]) -> None:

@@ -42,8 +42,8 @@ from minillama.training.intervals import interval, paired_difference
 
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()  # a new head is what we want
-sft, rewards, study = map(stages.get, ("sft", "rewards", "reward_study"))
-tokenizer = sft.tokenizer
+sft, rewards = stages.get("sft"), stages.get("rewards")
+study, tokenizer = stages.get("reward_study"), sft.tokenizer
 train, heldout = rewards.train, rewards.heldout
 judges = {"helpfulness": rewards.helpfulness, "safety": rewards.safety}
 noise = Annotator().noise

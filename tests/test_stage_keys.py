@@ -1,5 +1,6 @@
 """The key of a stage changes with everything that could change its result."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -128,3 +129,56 @@ def test_all_code_that_makes_a_stage_counts_in_its_key(small, tmp_path, name):
     reading = {"minillama.stages", "minillama.artifacts",  # open what is needed
                "minillama.dependencies"}
     assert ran - counted - reading == set()
+
+
+HELPED = """
+from functools import wraps
+
+def quietly(function):
+    @wraps(function)
+    def inner():
+        return function()
+    return inner
+
+def first():
+    return [second() for _ in range(2)]
+
+@quietly
+def second():
+    return third(1)
+
+def third(n):
+    # {comment}
+    return n + {number}
+
+def idle():
+    return {other}
+"""
+
+
+def digest_of_first(tmp_path, **parts):
+    file = tmp_path / f"helped{len(list(tmp_path.iterdir()))}.py"
+    file.write_text(HELPED.format(**parts), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    try:
+        return dependencies.function_digest(module.first)
+    finally:
+        del sys.modules[file.stem]
+
+
+def test_a_functions_digest_covers_its_helpers_and_no_strangers(tmp_path):
+    before = digest_of_first(tmp_path, comment="a", number=1, other=1)
+    assert digest_of_first(tmp_path, comment="b", number=1, other=2) == before
+    assert digest_of_first(tmp_path, comment="a", number=2, other=1) != before
+
+
+@pytest.mark.parametrize("stage, helper", [
+    ("base", "strengthen"), ("sft", "prompts"), ("rewards", "public")])
+def test_the_helpers_of_a_stage_count(stage, helper, monkeypatch):
+    make = stages.STAGES[stage].make
+    before = stages.key(stage)
+    monkeypatch.setitem(make.__globals__, helper, lambda *_: None)
+    assert stages.key(stage) != before

@@ -733,7 +733,7 @@ assert two > one + 0.05
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Both rank alike; ranking was never the problem. Without the second loss the zero lies wherever the run left it, and then a good part of the harmless answers falls through the gate. It happened to us: our first runs of rejection sampling were paid for safety on questions about plums.
 #
-# The paper's Table 29 has recall alone, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent. Recall without the false alarms says little; ask why. Three minutes.
+# The paper's Table 29 has recall alone, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent. Recall without the false alarms says little; ask why. Ours is one run of each judge, so look at the missing zero and not at single points. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 def alarms(judge: RewardModel) -> list[float]:

@@ -70,9 +70,21 @@ def code_digest(module: str) -> str:
 
 
 def function_digest(function: Callable) -> str:
-    """A digest of one function's code, comments and docstring aside."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    return hashlib.sha256(_bare(tree).encode()).hexdigest()
+    """A digest of a function's code and of all functions of its own file that it uses,
+    directly or not, comments and docstrings aside."""
+    found: dict[str, str] = {}
+    waiting = [function]
+    while waiting:
+        one = inspect.unwrap(waiting.pop())
+        if one.__qualname__ not in found:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(one)))
+            found[one.__qualname__] = _bare(tree)
+            used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+            known = (one.__globals__.get(name) for name in used)
+            waiting += [other for other in known if inspect.isfunction(other)
+                        and other.__module__ == one.__module__]
+    code = "\n".join(found[name] for name in sorted(found))
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def _bare(tree: ast.Module) -> str:

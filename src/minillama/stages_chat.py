@@ -5,7 +5,7 @@ of its held-out split, of which no model and no reward model has seen any.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -144,12 +144,22 @@ def public(split: str) -> dict[str, list[Pair]]:
     return {view: written(mine, Annotator(view)) for view, mine in items.items()}
 
 
+def _save_judges(judges: Judges, folder: Path) -> None:
+    for view in VIEWS:
+        getattr(judges, view).save(folder / f"{view}.safetensors")
+
+
+def _load_judges(folder: Path) -> list[RewardModel]:
+    """Both, in the order of VIEWS."""
+    return [RewardModel.load(folder / f"{view}.safetensors") for view in VIEWS]
+
+
 def _make_rewards(folder: Path) -> None:
     chat, first = get("sft"), public("train")
     sources = [Source(chat.model), Source(chat.model), Source(chat.model, 1.3)]
     pairs = {split: compare(sources, prompts(n, "compared", split, UNSAFE),
                             chat.tokenizer, 0) for split, n in COMPARED.items()}
-    log = {}
+    log, models = {}, {}
     for view in VIEWS:
         model, log[view] = chat.model, []
         own = pairs["train"][view]
@@ -158,7 +168,8 @@ def _make_rewards(folder: Path) -> None:
             model, rows = train_reward_model(model, chat.tokenizer, mine,
                                              settings_of(view, settings), label=view)
             log[view] += rows
-        model.save(folder / f"{view}.safetensors")
+        models[view] = model
+    _save_judges(Judges(**models), folder)
     write_json(folder / "log.json", log)
     write_json(folder / "pairs.json", {
         split: {view: [asdict(pair) for pair in pairs[split][view]] for view in VIEWS}
@@ -166,10 +177,9 @@ def _make_rewards(folder: Path) -> None:
 
 
 def _open_rewards(folder: Path) -> Rewards:
-    models = (RewardModel.load(folder / f"{view}.safetensors") for view in VIEWS)
     pairs = ({view: [Pair(**pair) for pair in mine] for view, mine in part.items()}
              for part in _read(folder / "pairs.json").values())
-    return Rewards(*models, *pairs, _read(folder / "log.json"))
+    return Rewards(*_load_judges(folder), *pairs, _read(folder / "log.json"))
 
 
 def _make_reward_study(folder: Path) -> None:
@@ -186,7 +196,7 @@ def _make_rlhf(folder: Path) -> None:
     chat, rewards = get("sft"), get("rewards")
     asked = prompts(JUDGED, "judged", "heldout")
     for seed in SEEDS:
-        settings = RLHFSettings(**{**vars(RLHF), "seed": seed})
+        settings = replace(RLHF, seed=seed)
         needed = settings.prompts + settings.comparisons * settings.rounds
         result = run(chat.model, rewards.judges, rewards.train,
                      prompts(needed, f"rlhf/{seed}"), chat.tokenizer, settings)
@@ -196,8 +206,7 @@ def _make_rlhf(folder: Path) -> None:
         place = folder / f"seed-{seed}"
         for name, policy in result.policies.items():
             save_pretrained(policy, chat.tokenizer, place / name)
-        for view in VIEWS:
-            getattr(result.judges, view).save(place / f"{view}.safetensors")
+        _save_judges(result.judges, place)
         write_json(place / "notes.json", {"rounds": result.rounds, "ppo": result.ppo,
                                           "judged": judged})
 
@@ -209,9 +218,8 @@ def _open_rlhf(folder: Path) -> list[Aligned]:
         notes = _read(place / "notes.json")
         judged = {name: Judgement(**one) for name, one in notes["judged"].items()}
         policies = {name: load_pretrained(place / name)[0] for name in judged}
-        models = (RewardModel.load(place / f"{view}.safetensors") for view in VIEWS)
-        runs.append(Aligned(seed, policies, *models, notes["rounds"], notes["ppo"],
-                            judged))
+        runs.append(Aligned(seed, policies, *_load_judges(place), notes["rounds"],
+                            notes["ppo"], judged))
     return runs
 
 
@@ -265,13 +273,13 @@ CHAT_STAGES = (
           _make_sft, _open_sft, ("minillama.alignment.sft",), 30),
     Stage("sft_study", ("base",), {**asdict(STUDY), "mixes": studies.MIXES,
                                    "seeds": SEEDS},
-          _make_sft_study, _open_rows, ("minillama.alignment.studies",), 60),
+          _make_sft_study, _open_rows, ("minillama.alignment.studies",), 40),
     Stage("rewards", ("sft",), {**asdict(REWARD), "own": asdict(OWN), "public": PUBLIC,
                                 **COMPARED, "unsafe": UNSAFE},
           _make_rewards, _open_rewards, ("minillama.alignment.rlhf",), 80),
     Stage("reward_study", ("sft",), {**asdict(REWARD), "public": PUBLIC,
                                      "seeds": SEEDS},
-          _make_reward_study, _open_rows, ("minillama.alignment.studies",), 80),
+          _make_reward_study, _open_rows, ("minillama.alignment.studies",), 105),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
           _make_rlhf, _open_rlhf, ("minillama.alignment.judging",), 240),
     Stage("forgetting", ("rewards",), {**asdict(RLHF), "seeds": SEEDS},

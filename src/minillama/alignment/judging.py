@@ -13,8 +13,8 @@ from ..errors import UserError
 from ..model import Llama
 from ..pasture import Request, Task
 from ..tokenizer import Tokenizer
-from .chat import encode_prompt, question
-from .rlhf import Judges
+from ..training.intervals import group_means
+from .rlhf import Judges, encode_items
 from .rollout import answers, sample, token_logprobs
 
 
@@ -41,7 +41,7 @@ class Judgement:
 
     def by_kind(self) -> dict[str, float]:
         """Mean utility of each kind."""
-        return {kind: self.mean(kind=kind) for kind in sorted(set(self.kinds))}
+        return group_means(self.kinds, self.utility)
 
 
 def kind_of(item: Task | Request) -> str:
@@ -65,9 +65,8 @@ def judge_policy(policy: Llama, reference: Llama, judges: Judges,
     columns: dict[str, list] = {name: [] for name in Judgement.__dataclass_fields__}
     for first in range(0, len(items), batch):
         part = items[first : first + batch]
-        prompts = [encode_prompt(tokenizer, question(item.prompt)) for item in part]
-        rollout = sample(policy, prompts, max_new_tokens, temperature, generator,
-                         tokenizer.eos_id)
+        rollout = sample(policy, encode_items(tokenizer, part), max_new_tokens,
+                         temperature, generator, tokenizer.eos_id)
         texts, (helpful, safe) = answers(rollout, tokenizer), judges.scores(
             rollout.tokens, rollout.lengths)
         kl = [torch.where(rollout.answer_mask, token_logprobs(model, rollout.tokens),

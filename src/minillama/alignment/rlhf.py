@@ -270,8 +270,7 @@ def utility_of(best: Sequence[Best], items: Sequence[Item], tokenizer: Tokenizer
 
 
 def run(start: Llama, judges: Judges, known: dict[str, list[Pair]],
-        items: Sequence[Item], tokenizer: Tokenizer, settings: RLHFSettings,
-        tell: Callable[[str], None] = lambda version: None) -> Run:
+        items: Sequence[Item], tokenizer: Tokenizer, settings: RLHFSettings) -> Run:
     """The five versions from one fine-tuned model (the paper's Figures 4 and 11).
 
     ``judges`` are the reward models trained on the comparisons ``known``; ``items``
@@ -284,12 +283,10 @@ def run(start: Llama, judges: Judges, known: dict[str, list[Pair]],
     state = State(start, judges, known)
     result = Run(settings.seed, {"SFT": start})
     for number in range(1, settings.rounds + 1):
-        tell(f"V{number}")
         part = fresh[(number - 1) * settings.comparisons :][: settings.comparisons]
         result.rounds.append(rejection_version(state, number, asked, part, tokenizer,
                                                settings))
         result.policies[f"V{number}"] = state.policy
-    tell("V5")
     ppo = replace(settings.ppo, seed=settings.seed)
     result.policies["V5"], result.ppo = ppo_run(state.policy, state.judges, items,
                                                 tokenizer, ppo)

@@ -14,6 +14,7 @@ from ..model import Llama
 from ..pasture import Request, Task
 from ..tokenizer import Tokenizer
 from ..training.data import TokenStream
+from ..training.intervals import group_means
 from ..training.pretrain import evaluate
 from .data import pack
 from .preferences import Pair
@@ -47,18 +48,10 @@ def quality(base: Llama, tokenizer: Tokenizer, items: Sequence[Task | Request],
             rows.append({"name": name, "examples": n, "wrong": wrong, "seed": seed,
                          "utility": sum(worth) / len(worth),
                          "ended": sum(ended) / len(ended),
-                         "by_kind": by_kind(asked, worth),
+                         "by_kind": group_means([task.kind for task in asked], worth),
                          "heldout_loss": evaluate(model, text, 256)})
             model.eval()
     return rows
-
-
-def by_kind(asked: Sequence[Task], worth: Sequence[float]) -> dict[str, float]:
-    """Mean of ``worth`` for each kind of task."""
-    groups: dict[str, list[float]] = {}
-    for task, value in zip(asked, worth):
-        groups.setdefault(task.kind, []).append(value)
-    return {kind: sum(values) / len(values) for kind, values in sorted(groups.items())}
 
 
 def shallow(model: Llama, layers: int) -> Llama:

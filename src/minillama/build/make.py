@@ -40,14 +40,16 @@ def build(wanted: list[str] | None = None) -> list[Row]:
     chosen = sources(wanted)
     state = load_state()
     stale = [p for p in chosen if not _current(p, state)]
+    used = {name for p in stale for name in stages_used(p.read_text(encoding="utf-8"))}
     if stale:
         expected = sum(state.get(p.stem, {}).get("seconds", 30) for p in stale)
-        print(f"{len(stale)} of {len(chosen)} notebooks to run, about "
-              f"{expected:.0f} s, and the stages they need:")
+        missing = _missing(used)
+        expected += sum(stages.STAGES[name].seconds for name in missing)
+        print(f"{len(stale)} of {len(chosen)} notebooks to run and {len(missing)} "
+              f"stages to make for them, about {expected / 60:.0f} min:")
     else:
         print("no notebook has to run: nothing they are made from has changed")
-    _train({name for p in stale
-            for name in stages_used(p.read_text(encoding="utf-8"))})
+    _train(used)
     for path in stale:
         run(path)
     rows = [_publish(path) for path in chosen]
@@ -57,6 +59,16 @@ def build(wanted: list[str] | None = None) -> list[Row]:
     if wanted is None:
         readme.write_table(rows)
     return rows
+
+
+def _missing(names: set[str]) -> list[str]:
+    """The stages that have to be made before these can be used, these included."""
+    needed, missing = set(names), []
+    for name in reversed(stages.names()):
+        if name in needed and stages.problem(name) is not None:
+            missing.append(name)
+            needed.update(stages.STAGES[name].needs)
+    return missing
 
 
 def _train(names: set[str]) -> None:

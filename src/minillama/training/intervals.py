@@ -45,6 +45,14 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(mean, t * math.sqrt(variance / n))
 
 
+def group_means(groups: Sequence[str], values: Sequence[float]) -> dict[str, float]:
+    """Mean of the values of each group, groups in order of their names."""
+    members: dict[str, list[float]] = {}
+    for group, value in zip(groups, values, strict=True):
+        members.setdefault(group, []).append(value)
+    return {group: sum(mine) / len(mine) for group, mine in sorted(members.items())}
+
+
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> Interval:
     """Interval of ``a - b`` for runs that share their seeds, pair by pair."""
     if len(a) != len(b):

@@ -1,27 +1,32 @@
 """The five versions with random models: who judges what, and what stays untouched."""
 
+import itertools
 from copy import deepcopy
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
 from models import loud, one_line
 
-from minillama.alignment import studies
-from minillama.alignment.chat import Encoded, encode_answer, encode_prompt, question
+from minillama.alignment import rlhf, studies
+from minillama.alignment.chat import Encoded, encode_answer
+from minillama.alignment.judges import (
+    VIEWS, Judges, compare, compare_drawn, encode_items, ranked, refresh, scorer, truth)
 from minillama.alignment.judging import Judgement, judge_policy
+from minillama.alignment.losses import standardise
 from minillama.alignment.ppo import PPOSettings
-from minillama.alignment.preferences import Source
-from minillama.alignment.rejection import Best, RejectionSettings
-from minillama.alignment.reward import RewardModel, RewardSettings
+from minillama.alignment.preferences import Source, among
+from minillama.alignment.rejection import Best, RejectionSettings, draw_answers
+from minillama.alignment.reward import RewardModel, RewardSettings, accuracy
 from minillama.alignment.rlhf import (
-    VIEWS, Judges, RLHFSettings, compare, encode_items, refresh, rescored, run, scorer,
-    statistics, utility_of)
-from minillama.alignment.rollout import sample
+    RLHFSettings, State, imitate_best, new_judges, run, statistics, utility_of)
+from minillama.alignment.rollout import answers, sample
 from minillama.alignment.sft import SFTSettings, demonstrations
 from minillama.config import LlamaConfig
 from minillama.errors import UserError
-from minillama.pasture import make_borderline, make_tasks, make_unsafe, texts
+from minillama.pasture import (
+    Annotator, make_borderline, make_tasks, make_unsafe, texts)
 from minillama.tokenizer import Tokenizer
 
 TOKENIZER = Tokenizer.train(texts(60), 400)
@@ -29,7 +34,7 @@ CONFIG = LlamaConfig(400, 24, 2, 4, n_kv_heads=2, ffn_dim=50, max_seq_len=256)
 ITEMS = [item for three in zip(make_tasks(12), make_unsafe(12), make_borderline(12))
          for item in three]
 SMALL = RLHFSettings(
-    prompts=6, comparisons=9, rounds=2,
+    prompts=9, comparisons=3, rounds=2,
     rejection=RejectionSettings(samples=2, max_new_tokens=6),
     imitation=SFTSettings(epochs=1, batch=4, length=255, peak=1e-3, warmup=0),
     refresh=RewardSettings(batch=4, warmup=0),
@@ -76,17 +81,16 @@ def test_the_score_is_the_gate_of_each_answer_alone(policy, judges):
         ids = rollout.tokens[row, : rollout.lengths[row]].tolist()
         wanted = row_score(judges, ids, ITEMS[number].unsafe)
         assert found[row].item() == pytest.approx(wanted, abs=1e-4)
-    white = scorer(judges, ITEMS, (2.0, 4.0))(rollout, numbers)
-    torch.testing.assert_close(white, (found - 2) / 4)
     assert {item.unsafe for item in ITEMS} == {True, False}
 
 
 def test_the_unit_of_the_score_is_that_of_the_policy_before_ppo(policy, judges):
     prompts, settings = encode_items(TOKENIZER, ITEMS), SMALL.ppo
-    mean, deviation = statistics(policy, judges, prompts, ITEMS, 2, settings)
+    score = scorer(judges, ITEMS)
+    unit = statistics(policy, score, prompts, 2, settings)
     generator = torch.Generator().manual_seed(settings.seed)
     rollout = sample(policy, prompts, 6, 1.0, generator, 2)
-    white = scorer(judges, ITEMS, (mean, deviation))(rollout, list(range(len(ITEMS))))
+    white = standardise(score(rollout, list(range(len(ITEMS)))), unit)
     assert white.mean().abs() < 1e-4 and white.std() == pytest.approx(1, abs=1e-4)
 
 
@@ -101,20 +105,76 @@ def test_each_annotator_gets_its_own_prompts_and_a_tenth_of_the_others(policy):
         assert len(prompts) > len(mine) > own[view] / 2
 
 
-def test_earlier_winners_are_judged_anew(judges):
-    answers = [encode_answer(TOKENIZER, text) for text in ("An owl.", "No, never.")]
-    kept = []
-    for number, answer in zip((1, 0), answers):
-        prompt = encode_prompt(TOKENIZER, question(ITEMS[number].prompt))
-        example = Encoded(prompt + answer,
-                                  [False] * len(prompt) + [True] * len(answer))
-        kept.append(Best(number, example, score=1e9))
-    again = rescored(kept, judges, ITEMS)
-    for old, new in zip(kept, again):
-        wanted = row_score(judges, old.example.ids, ITEMS[old.number].unsafe)
-        assert new.score == pytest.approx(wanted, abs=1e-4)
-        assert (new.number, new.example) == (old.number, old.example)
-    assert rescored([], judges, ITEMS) == []
+def test_scores_do_not_depend_on_who_is_scored_beside(judges):
+    """Rows are scored in order of length, and come back in their own."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(2, 30, (150,), generator=generator)
+    tokens = torch.randint(3, 400, (150, 30), generator=generator)
+    found = judges.scores(tokens, lengths)
+    for row in (0, 63, 64, 149):
+        n = int(lengths[row])
+        alone = judges.scores(tokens[row : row + 1, :n], lengths[row : row + 1])
+        for one, view in zip(alone, found):
+            assert one.item() == pytest.approx(view[row].item(), abs=1e-5)
+
+
+def test_the_truth_as_a_judge_is_the_utility_of_each_text(policy):
+    numbers = [3, 0, 3, 8]
+    rollout = sample(policy, [encode_items(TOKENIZER, ITEMS)[i] for i in numbers], 8)
+    texts_ = [TOKENIZER.decode(row[mask].tolist()).strip()
+              for row, mask in zip(rollout.tokens, rollout.answer_mask)]
+    wanted = [ITEMS[i].utility(text) for i, text in zip(numbers, texts_)]
+    assert truth(ITEMS, TOKENIZER)(rollout, numbers).tolist() == pytest.approx(wanted)
+
+
+def drawn_by(policy, items):
+    return draw_answers(policy, encode_items(TOKENIZER, items), SMALL.rejection, 2)
+
+
+def test_comparisons_are_of_answers_that_were_drawn_to_their_own_prompt(policy):
+    drawn = drawn_by(policy, ITEMS)
+    said = {item.prompt: set() for item in ITEMS}
+    for numbers, rollout in drawn:
+        for i, text in zip(numbers, answers(rollout, TOKENIZER)):
+            said[ITEMS[i].prompt].add(text)
+    pairs = compare_drawn(drawn, ITEMS, TOKENIZER, 3, 0)
+    assert all(len(mine) > 20 for mine in pairs.values())
+    for pair in (pair for mine in pairs.values() for pair in mine):
+        assert {pair.chosen, pair.rejected} <= said[pair.prompt]
+        assert pair.chosen != pair.rejected
+    lures = {item.prompt for item in ITEMS if item.unsafe}
+    assert sum(p.prompt in lures for p in pairs["safety"]) > len(pairs["safety"]) / 2
+    same = {ITEMS[0].prompt: ["An owl.", "An owl."]}  # equal answers say nothing
+    assert among(ITEMS[:1], same, Annotator("safety"), Random(0)) == []
+
+
+def test_new_judges_are_asked_before_they_learn(policy, judges):
+    state = State(policy, judges, {view: [] for view in VIEWS})
+    drawn, row = new_judges(state, 1, ITEMS, TOKENIZER, SMALL)
+    again = compare_drawn(drawn, ITEMS, TOKENIZER, SMALL.comparisons, 1)
+    assert state.known == again and row["pairs"] == sum(map(len, again.values()))
+    for view in VIEWS:
+        before = accuracy(getattr(judges, view), TOKENIZER, ranked(again[view]))["all"]
+        assert row[f"{view}_before"] == before
+        assert not torch.equal(weights(getattr(judges, view)),
+                               weights(getattr(state.judges, view)))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_best_of_earlier_rounds_are_imitated_too(policy, monkeypatch, keep):
+    """Rounds of 1, 2 and 1 winners: a round adds as many earlier ones as it has."""
+    seen = []
+    monkeypatch.setattr(rlhf, "imitate",
+                        lambda model, best, settings: seen.append(list(best)) or model)
+    state, ids = State(policy, None, {}), itertools.count()
+    for number, n in enumerate((1, 2, 1), 1):
+        best = [Best(0, Encoded([next(ids)], [True]), 0.0) for _ in range(n)]
+        imitate_best(state, number, best, replace(SMALL, keep=keep))
+        assert seen[-1][:n] == [one.example for one in best]
+    sizes = [len(examples) for examples in seen]
+    assert sizes == ([1, 3, 2] if keep else [1, 2, 1])
+    if keep:
+        assert seen[1][2].ids == [0] and seen[2][1].ids[0] in (0, 1, 2)
 
 
 def test_the_truth_of_the_best_is_that_of_their_texts():
@@ -146,12 +206,12 @@ def finished(policy, judges):
 
 
 def test_a_run_has_all_versions_and_notes(finished, policy):
-    assert list(finished.policies) == ["SFT", "V1", "V2", "V5"]
+    assert list(finished.policies) == ["SFT", "V1", "V2", "V3"]
     assert finished.policies["SFT"] is policy
     every = [weights(model) for model in finished.policies.values()]
     assert all(not torch.equal(a, b) for a, b in zip(every, every[1:]))
-    assert [row["version"] for row in finished.rounds] == [1, 2]
-    for row in finished.rounds:
+    assert [row["version"] for row in finished.rounds] == [1, 2, 3]  # 3: for PPO
+    for row in finished.rounds[:-1]:
         assert row["mean_best"] >= row["mean_median"] and row["pairs"] > 0
         assert 0 <= row["utility_of_best"] <= 1
     assert [row["iteration"] for row in finished.ppo] == [0, 1]
@@ -171,7 +231,7 @@ def test_a_run_is_repeated_to_the_bit_and_leaves_its_start(policy, judges, finis
 def test_too_few_prompts_are_one_line(policy, judges):
     with pytest.raises(UserError) as error:
         run(policy, judges, {}, ITEMS[:5], TOKENIZER, SMALL)
-    one_line(error.value, "24", "5")
+    one_line(error.value, "27", "5")
     with pytest.raises(UserError) as error:
         encode_items(TOKENIZER, [])
     one_line(error.value, "empty")

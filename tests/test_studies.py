@@ -61,22 +61,26 @@ def test_margins_are_compared_on_the_same_pairs(policy, pairs):  # noqa: F811
     assert rows[0]["scores"] != rows[1]["scores"] != rows[2]["scores"]
 
 
-def test_with_one_round_there_is_nothing_to_forget(policy, judges):  # noqa: F811
-    settings = replace(SMALL, rounds=2)
-    rows = studies_rl.forgetting(policy, judges, ITEMS[:6], ITEMS[6:12], TOKENIZER,
-                                 settings, (0,))
-    plain, cured = rows[:2], rows[2:]
-    assert [row["cure"] for row in rows] == [False, False, True, True]
-    assert plain[0]["by_kind"] == cured[0]["by_kind"]
-    assert [row["version"] for row in plain] == [1, 2]
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_with_one_round_there_is_nothing_to_forget(policy, judges, rounds,  # noqa: F811
+                                                   monkeypatch):
+    ends = []
+    judge_it = studies_rl.judge_policy
+    monkeypatch.setattr(studies_rl, "judge_policy", lambda model, *more: (
+        ends.append(weights(model)) or judge_it(model, *more)))
+    rows = studies_rl.forgetting(policy, judges, ITEMS[:18], ITEMS, TOKENIZER,
+                                 replace(SMALL, rounds=rounds), (0,))
+    assert [row["cure"] for row in rows] == [False, True]
+    assert [row["version"] for row in rows] == [rounds] * 2
+    assert torch.equal(*ends) == (rounds == 1)
 
 
 def test_the_penalty_changes_the_reward_and_not_the_first_answers(policy, judges):  # noqa: F811
     runs = studies_rl.overoptimisation(policy, {"weak": judges, "strong": judges},
                                        (0.0, 0.5), ITEMS[:12], TOKENIZER, SMALL.ppo)
     assert [(r["reward"], r["beta"]) for r in runs] == [
-        ("weak", 0.0), ("weak", 0.5), ("strong", 0.0), ("strong", 0.5)]
-    first = [run["rows"][0] for run in runs]
+        ("weak", 0.0), ("weak", 0.5), ("strong", 0.0), ("strong", 0.5), ("truth", 0.5)]
+    first = [run["rows"][0] for run in runs[:-1]]
     assert len({row["score"] for row in first}) == len({row["utility"]
                                                         for row in first}) == 1
     assert first[0]["reward"] == pytest.approx(first[0]["score"])
@@ -85,11 +89,11 @@ def test_the_penalty_changes_the_reward_and_not_the_first_answers(policy, judges
 def test_the_two_sides_of_ghost_attention_differ_by_their_layout(monkeypatch):
     chat = loud(CONFIG)
     monkeypatch.setattr(ghost, "sampled", lambda policy, tokenizer, dialogues,
-                        generator: ghost.applied(dialogues))
+                        tries, generator: ghost.applied(dialogues))
     drawn = {}
     for turns in ((1,), (2,)):
-        models, rows = studies_rl.ghost_attention(chat, TOKENIZER, 4, turns, QUICK,
-                                                  (0,), 2, 1)
+        models, rows = studies_rl.ghost_attention(chat, TOKENIZER, 4, turns, 2,
+                                                  turns, QUICK, (0,), 2, 1)
         drawn[turns] = torch.equal(*map(weights, models.values()))
         assert [(r["ghost"], r["turn"], r["n"]) for r in rows] == [
             (True, 1, 2), (False, 1, 2)]

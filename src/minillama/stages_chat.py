@@ -12,20 +12,12 @@ from typing import Any
 
 from .alignment import studies, studies_rl
 from .alignment.data import pack
+from .alignment.judges import VIEWS, Item, Judges, compare, divide, settings_of
 from .alignment.judging import Judgement, judge_policy
 from .alignment.ppo import PPOSettings
 from .alignment.preferences import Pair, Source, written
 from .alignment.reward import RewardModel, RewardSettings, train_reward_model
-from .alignment.rlhf import (
-    VIEWS,
-    Item,
-    Judges,
-    RLHFSettings,
-    compare,
-    divide,
-    run,
-    settings_of,
-)
+from .alignment.rlhf import RLHFSettings, run
 from .alignment.sft import Row, SFTSettings, demonstrations, finetune
 from .artifacts import Stage, get
 from .checkpoint import load_pretrained, save_pretrained
@@ -97,14 +89,15 @@ PUBLIC = {"train": 8000, "heldout": 500}
 COMPARED = {"train": 3000, "heldout": 600}
 UNSAFE = 0.2  # of what is compared: the safety model needs its share
 RLHF = RLHFSettings()
+FORGETFUL = replace(RLHF, prompts=100)
 JUDGED = 300  # held-out prompts
 WEAK = 300  # comparisons of the weak reward models
 BETAS = (0.0, 0.05)
-OVER = PPOSettings(iterations=40, max_new_tokens=40)
+OVER = PPOSettings(iterations=25, max_new_tokens=40, policy_rate=3e-4, value_warmup=3)
 OBEDIENCE = SFTSettings(epochs=2, batch=8, length=255, peak=3e-3, warmup=10)
 GHOST = SFTSettings(epochs=2, batch=8, length=255, peak=2e-3, warmup=5)
-DIALOGUES = {"obedience": 1600, "ghost": 400, "asked": 60}
-TURNS, LAST = (1, 2, 3, 4), 6  # of the dialogues learnt from, and of those asked
+DIALOGUES = {"obedience": 1600, "ghost": 300, "long": 200, "asked": 60}
+TURNS, LONG = (1, 2, 3, 4), (5, 6)  # of dialogues; the context holds six
 
 
 def prompts(n: int, seed: int | str, split: str = "train", unsafe: float = 0.1
@@ -193,13 +186,15 @@ def _make_reward_study(folder: Path) -> None:
 
 
 def _make_rlhf(folder: Path) -> None:
-    chat, rewards = get("sft"), get("rewards")
+    chat, rewards, first = get("sft"), get("rewards"), public("train")
+    known = {view: mine + first[view][: len(mine)]
+             for view, mine in rewards.train.items()}
     asked = prompts(JUDGED, "judged", "heldout")
     for seed in SEEDS:
         settings = replace(RLHF, seed=seed)
-        needed = settings.prompts + settings.comparisons * settings.rounds
-        result = run(chat.model, rewards.judges, rewards.train,
-                     prompts(needed, f"rlhf/{seed}"), chat.tokenizer, settings)
+        result = run(chat.model, rewards.judges, known,
+                     prompts(settings.prompts * (settings.rounds + 1), f"rlhf/{seed}"),
+                     chat.tokenizer, settings)
         judged = {name: asdict(judge_policy(policy, chat.model, result.judges, asked,
                                             chat.tokenizer, seed=seed))
                   for name, policy in result.policies.items()}
@@ -230,8 +225,9 @@ def _read(file: Path) -> Any:
 def _make_forgetting(folder: Path) -> None:
     chat = get("sft")
     rows = studies_rl.forgetting(
-        chat.model, get("rewards").judges, prompts(200, "forgetting"),
-        prompts(JUDGED, "judged", "heldout"), chat.tokenizer, RLHF, SEEDS)
+        chat.model, get("rewards").judges,
+        prompts(FORGETFUL.prompts * FORGETFUL.rounds, "forgetting"),
+        prompts(JUDGED, "judged", "heldout"), chat.tokenizer, FORGETFUL, SEEDS)
     write_json(folder / "rows.json", rows)
 
 
@@ -251,8 +247,8 @@ def _make_ghost(folder: Path) -> None:
     policy = studies_rl.obedient(chat.model, chat.tokenizer, DIALOGUES["obedience"],
                                  OBEDIENCE)
     models, rows = studies_rl.ghost_attention(
-        policy, chat.tokenizer, DIALOGUES["ghost"], TURNS, GHOST, SEEDS,
-        DIALOGUES["asked"], LAST)
+        policy, chat.tokenizer, DIALOGUES["ghost"], TURNS, DIALOGUES["long"], LONG,
+        GHOST, SEEDS, DIALOGUES["asked"], LONG[-1])
     for side, model in models.items():
         save_pretrained(model, chat.tokenizer, folder / side)
     write_json(folder / "rows.json", rows)
@@ -276,18 +272,18 @@ CHAT_STAGES = (
           _make_sft_study, _open_rows, ("minillama.alignment.studies",), 40),
     Stage("rewards", ("sft",), {**asdict(REWARD), "own": asdict(OWN), "public": PUBLIC,
                                 **COMPARED, "unsafe": UNSAFE},
-          _make_rewards, _open_rewards, ("minillama.alignment.rlhf",), 80),
+          _make_rewards, _open_rewards, ("minillama.alignment.judges",), 80),
     Stage("reward_study", ("sft",), {**asdict(REWARD), "public": PUBLIC,
                                      "seeds": SEEDS},
           _make_reward_study, _open_rows, ("minillama.alignment.studies",), 105),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
-          _make_rlhf, _open_rlhf, ("minillama.alignment.judging",), 240),
-    Stage("forgetting", ("rewards",), {**asdict(RLHF), "seeds": SEEDS},
-          _make_forgetting, _open_rows, ("minillama.alignment.studies_rl",), 80),
+          _make_rlhf, _open_rlhf, ("minillama.alignment.judging",), 320),
+    Stage("forgetting", ("rewards",), {**asdict(FORGETFUL), "seeds": SEEDS},
+          _make_forgetting, _open_rows, ("minillama.alignment.studies_rl",), 90),
     Stage("overoptimisation", ("rewards",), {**asdict(OVER), "betas": BETAS,
                                              "weak": WEAK},
-          _make_overoptimisation, _open_rows, ("minillama.alignment.studies_rl",), 80),
+          _make_overoptimisation, _open_rows, ("minillama.alignment.studies_rl",), 90),
     Stage("ghost", ("sft",), {**asdict(GHOST), "obedience": asdict(OBEDIENCE),
-                              "turns": (*TURNS, LAST), **DIALOGUES, "seeds": SEEDS},
-          _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 80),
+                              "turns": TURNS, "beyond": LONG, **DIALOGUES, "seeds": SEEDS},
+          _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 90),
 )

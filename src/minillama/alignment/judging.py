@@ -14,7 +14,7 @@ from ..model import Llama
 from ..pasture import Request, Task
 from ..tokenizer import Tokenizer
 from ..training.intervals import group_means
-from .rlhf import Judges, encode_items
+from .judges import Judges, encode_items
 from .rollout import answers, sample, token_logprobs
 
 

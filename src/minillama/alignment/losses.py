@@ -71,8 +71,11 @@ def whitened_reward(combined: Tensor,
     before PPO, neither happens; that is what this series trains with.
     """
     raw = logit(combined)
-    if statistics is None:
-        return whiten(raw)
+    return whiten(raw) if statistics is None else standardise(raw, statistics)
+
+
+def standardise(raw: Tensor, statistics: tuple[float, float]) -> Tensor:
+    """Scores (batch,) in deviations from the mean, both given and kept for good."""
     mean, deviation = statistics
     if not deviation > 0:
         raise UserError(f"the deviation of the scores must be positive, not {deviation}"

@@ -5,7 +5,7 @@ two from different variants of the model and at different temperatures. The anno
 here are simulated, see pasture/annotators.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -72,6 +72,19 @@ def collect(policies: Sequence[Source], tasks: Sequence[Task | Request],
         first, second = written[index, one], written[index, other]
         if first != second:
             pairs.append(judge(task, first, second, annotator, rng, index))
+    return pairs
+
+
+def among(items: Sequence[Task | Request], texts: Mapping[str, Sequence[str]],
+          annotator: Annotator, rng: Random, each: int = 2) -> list[Pair]:
+    """Comparisons of answers that are there already: ``texts`` holds those to every
+    prompt, at least two, and ``each`` pairs of them are drawn for every item."""
+    pairs = []
+    for index, item in enumerate(items):
+        for _ in range(each):
+            first, second = rng.sample(texts[item.prompt], 2)
+            if first != second:
+                pairs.append(judge(item, first, second, annotator, rng, index))
     return pairs
 
 

@@ -9,7 +9,7 @@ then). The closed form of best-of-n: see Beirami et al., arXiv 2401.01879.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -58,42 +58,65 @@ def best_of(samples: Sequence[Sequence[T]], scores: Tensor) -> list[T]:
     return [row[best] for row, best in zip(samples, scores.argmax(dim=1).tolist())]
 
 
-@torch.no_grad()
-def rejection_round(policy: nn.Module, prompts: list[list[int]],
-                    score: Callable[[Rollout, list[int]], Tensor],
-                    settings: RejectionSettings, eos_id: int | None,
-                    sampler: Callable[..., Rollout] = sample
-                    ) -> tuple[list[Best], Tensor]:
-    """Answer every prompt ``samples`` times; return the best and all the scores.
+class Drawn(NamedTuple):
+    """Answers that were sampled together, and the numbers of their prompts."""
 
-    ``score`` is given the answers and the numbers of their prompts, and returns one
-    score for each, higher is better. The scores come back as (prompts, samples). A
-    prompt whose best answer was cut off has none, if any answer ended at all: whoever
-    imitates it learns not to end.
-    """
+    numbers: list[int]
+    rollout: Rollout
+
+
+def draw_answers(policy: nn.Module, prompts: list[list[int]],
+                 settings: RejectionSettings, eos_id: int | None,
+                 sampler: Callable[..., Rollout] = sample) -> list[Drawn]:
+    """Answer every prompt ``samples`` times, the answers to one prompt in a row."""
     if not prompts:
         raise UserError("the set of prompts is empty: rejection sampling needs one")
     generator = torch.Generator().manual_seed(settings.seed)
     # step 1: each prompt as often as it shall be answered, one after the other
     numbers = [i for i in range(len(prompts)) for _ in range(settings.samples)]
-    drawn: list[Encoded] = []
-    scores: list[Tensor] = []
-    for first in range(0, len(numbers), settings.batch):
-        part = numbers[first : first + settings.batch]
-        # step 2
-        rollout = sampler(policy, [prompts[i] for i in part], settings.max_new_tokens,
-                          settings.temperature, generator, eos_id)
-        drawn += _examples(rollout)
-        # step 3
-        scores.append(penalise_truncation(score(rollout, part), rollout.ended,
-                                          settings.truncation_penalty))
+    parts = [numbers[first : first + settings.batch]
+             for first in range(0, len(numbers), settings.batch)]
+    # step 2
+    return [Drawn(part, sampler(policy, [prompts[i] for i in part],
+                                settings.max_new_tokens, settings.temperature,
+                                generator, eos_id)) for part in parts]
+
+
+@torch.no_grad()
+def choose(drawn: Sequence[Drawn], score: Callable[[Rollout, list[int]], Tensor],
+           settings: RejectionSettings, eos_id: int | None
+           ) -> tuple[list[Best], Tensor]:
+    """The best answer to every prompt, and all scores, (prompts, samples).
+
+    A prompt whose best answer was cut off has none, if any answer ended at all:
+    whoever imitates it learns not to end.
+    """
+    # step 3
+    scores = [penalise_truncation(score(rollout, numbers), rollout.ended,
+                                  settings.truncation_penalty)
+              for numbers, rollout in drawn]
     # step 4
-    table = torch.cat(scores).unflatten(0, (len(prompts), settings.samples))
-    groups = [drawn[i * settings.samples : (i + 1) * settings.samples]
-              for i in range(len(prompts))]
+    table = torch.cat(scores).view(-1, settings.samples)
+    texts = [text for _, rollout in drawn for text in _examples(rollout)]
+    groups = [texts[first : first + settings.samples]
+              for first in range(0, len(texts), settings.samples)]
     best = [Best(i, example, top) for i, (example, top) in enumerate(
         zip(best_of(groups, table), table.amax(dim=1).tolist()))]
     return [one for one in best if one.example.ids[-1] == eos_id] or best, table
+
+
+def rejection_round(policy: nn.Module, prompts: list[list[int]],
+                    score: Callable[[Rollout, list[int]], Tensor],
+                    settings: RejectionSettings, eos_id: int | None,
+                    sampler: Callable[..., Rollout] = sample
+                    ) -> tuple[list[Best], Tensor]:
+    """Draw and choose: the best answers, and the scores of all.
+
+    ``score`` is given the answers and the numbers of their prompts, and returns one
+    score for each, higher is better.
+    """
+    drawn = draw_answers(policy, prompts, settings, eos_id, sampler)
+    return choose(drawn, score, settings, eos_id)
 
 
 def _examples(rollout: Rollout) -> list[Encoded]:

@@ -8,17 +8,20 @@ from random import Random
 from typing import Any
 
 import torch
+from tqdm.auto import tqdm
 
 from ..model import Llama
 from ..pasture import Request, Task
 from ..tokenizer import Tokenizer
+from ..training.pretrain import PACE
 from . import ghost
 from .chat import Message
 from .data import pack
+from .judges import Judges, encode_items, scorer, truth
 from .judging import judge_policy
 from .ppo import PPOSettings
-from .rejection import Best, keep_best, rejection_round
-from .rlhf import Judges, RLHFSettings, encode_items, imitate, ppo_run, scorer
+from .rejection import rejection_round
+from .rlhf import RLHFSettings, State, imitate_best, ppo_run, seed_of
 from .sft import SFTSettings, finetune
 
 Rows = list[dict[str, Any]]
@@ -28,37 +31,40 @@ Items = Sequence[Task | Request]
 def forgetting(start: Llama, judges: Judges, items: Items, asked: Items,
                tokenizer: Tokenizer, settings: RLHFSettings, seeds: Sequence[int]
                ) -> Rows:
-    """Rounds that imitate the last round alone, against rounds that keep the best of
+    """Rounds that imitate the last round alone, against rounds that imitate winners of
     all (section 3.2.3). The reward models stay as they are, all else is equal."""
-    rows, prompts = [], encode_items(tokenizer, items)
+    rows, n = [], settings.prompts
     for seed in seeds:
         for cure in (False, True):
-            policy, kept = start, list[Best]()
+            mine, state = replace(settings, seed=seed, keep=cure), State(start, judges, {})
             for number in range(1, settings.rounds + 1):
-                mine = seed * 100 + number
+                part = items[n * (number - 1) : n * number]
                 best, _ = rejection_round(
-                    policy, prompts, scorer(judges, items),
-                    replace(settings.rejection, seed=mine), tokenizer.eos_id)
-                kept = keep_best(kept, best) if cure else best
-                policy = imitate(policy, kept, replace(settings.imitation, seed=mine))
-                judged = judge_policy(policy, start, judges, asked, tokenizer)
-                rows.append({"cure": cure, "seed": seed, "version": number,
-                             "by_kind": judged.by_kind(), "utility": judged.mean()})
+                    state.policy, encode_items(tokenizer, part), scorer(judges, part),
+                    replace(mine.rejection, seed=seed_of(mine, number)),
+                    tokenizer.eos_id)
+                imitate_best(state, number, best, mine)
+            judged = judge_policy(state.policy, start, judges, asked, tokenizer)
+            rows.append({"cure": cure, "seed": seed, "version": settings.rounds,
+                         "by_kind": judged.by_kind(), "utility": judged.mean()})
     return rows
 
 
 def overoptimisation(start: Llama, judges: dict[str, Judges], betas: Sequence[float],
                      items: Items, tokenizer: Tokenizer, settings: PPOSettings
                      ) -> Rows:
-    """PPO against each pair of reward models, with and without the KL penalty; a row
-    holds what happened in every iteration, the truth included."""
+    """PPO against each pair of reward models, with and without the KL penalty, and
+    against the truth itself; a row holds what happened in every iteration."""
+    scores = {name: scorer(pair, items) for name, pair in judges.items()}
+    wanted = [(name, beta) for name in scores for beta in betas]
+    scores["truth"] = truth(items, tokenizer)
     runs = []
-    for name, pair in judges.items():
-        for beta in betas:
-            _, rows = ppo_run(start, pair, items, tokenizer,
-                              replace(settings, beta=beta))
-            runs.append({"reward": name, "beta": beta, "seed": settings.seed,
-                         "rows": rows})
+    for name, beta in tqdm([*wanted, ("truth", betas[-1])], "PPO for each judge",
+                           unit="run", mininterval=PACE):
+        _, rows = ppo_run(start, scores[name], start, items, tokenizer,
+                          replace(settings, beta=beta))
+        runs.append({"reward": name, "beta": beta, "seed": settings.seed,
+                     "rows": rows})
     return runs
 
 
@@ -87,13 +93,16 @@ def _learn(model: Llama, tokenizer: Tokenizer, talks: list[list[Message]],
 
 
 def ghost_attention(policy: Llama, tokenizer: Tokenizer, n: int, turns: Sequence[int],
-                    settings: SFTSettings, seeds: Sequence[int], asked: int, last: int
+                    long: int, beyond: Sequence[int], settings: SFTSettings,
+                    seeds: Sequence[int], asked: int, last: int
                     ) -> tuple[dict[str, Llama], Rows]:
     """Fine-tune an obedient policy with and without Ghost Attention, and count
     compliance by turn.
 
     Both sides see the same ``n`` dialogues of ``turns`` turns, sampled from the policy,
-    and a quarter as many ordinary ones; what differs is where the instruction stands.
+    ``long`` of ``beyond`` turns, and a quarter as many ordinary ones; what differs is
+    where the instruction stands. Dialogues of ``beyond`` turns do not fit into the
+    context with the instruction in every turn, so their answers are made by rule.
     ``asked`` held-out dialogues of ``last`` turns are the test. Returns the models of
     the first seed, and a row for each side, seed and turn.
     """
@@ -102,9 +111,10 @@ def ghost_attention(policy: Llama, tokenizer: Tokenizer, n: int, turns: Sequence
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
         dialogues = ghost.sampled(policy, tokenizer,
-                                  ghost.make_dialogues(n, turns, seed),
+                                  ghost.make_dialogues(n, turns, seed), tries=2,
                                   generator=generator)
-        usual = ghost.make_dialogues(n // 4, turns, seed + 1000)
+        dialogues += ghost.applied(ghost.make_dialogues(long, beyond, seed + 2000))
+        usual = ghost.make_dialogues((n + long) // 4, (*turns, *beyond), seed + 1000)
         tests = ghost.make_dialogues(asked, [last], seed, "heldout")
         for side, layout in (("with", ghost.dropped), ("without", ghost.plain)):
             model = deepcopy(policy)

@@ -104,7 +104,7 @@ _REJECTION = {
               r"$R_{ik} \leftarrow R(x_i, y_{ik})$, lowered where the answer was cut "
               r"off",
               r"$y^*_i \leftarrow y_{ik}$ with the first $k$ that maximises $R_{ik}$"),
-        (_ROOM + "rejection:rejection_round",)),
+        (_ROOM + "rejection:draw_answers", _ROOM + "rejection:choose")),
     "best_of_n": Algorithm(
         "Distribution of the best of n",
         (r"$p \in [0, 1]^{M}$, $\sum_y p_y = 1$, over $M$ answers; "

@@ -203,8 +203,8 @@ def draw_bugs(runs: Mapping[str, Rows], begin: float) -> Figure:
 
 def draw_overoptimisation(panels: Mapping[str, Mapping[str, tuple[Rows, str]]],
                           start: float) -> Figure:
-    """Proxy and truth against KL, a panel for each reward model, a colour for each
-    beta; every line is a mean over seeds, given as rows and its colour."""
+    """Proxy and truth against KL, a panel for each judge, a colour for each beta; every
+    line is given as rows and its colour."""
     fig, axes = figure(11, 4.3, nrows=1, ncols=len(panels), sharey=True)
     for ax, (judge, lines) in zip(axes, panels.items()):
         twin = ax.twinx()
@@ -219,7 +219,10 @@ def draw_overoptimisation(panels: Mapping[str, Mapping[str, tuple[Rows, str]]],
         twin.set(ylim=(-1, 3))
         twin.grid(False)
         twin.spines["right"].set_visible(True)
-        ax.set_title(f"{judge} reward model", fontsize=14)
+        ax.set_title("the truth" if judge == "truth" else f"{judge} reward model",
+                     fontsize=14)
+    fig.suptitle("A judge that errs is found out by PPO", x=0.01, ha="left",
+                 fontsize=16, fontweight="semibold")
     axes[0].set_ylabel("true utility (full lines)")
     twin.set_ylabel("score (dotted lines)")
     axes[0].legend(loc="lower left", fontsize=12)
@@ -244,10 +247,11 @@ def draw_wins(panels: Mapping[str, Sequence[Interval]], versions: Sequence[str]
     return fig
 
 
-def mean_rows(runs: Sequence[Rows], names: Sequence[str]) -> list[dict[str, float]]:
-    """Mean of some columns over runs, iteration by iteration."""
-    return [{name: sum(row[name] for row in same) / len(same) for name in names}
-            for same in zip(*runs)]
+def smooth(rows: Rows, width: int = 5) -> Rows:
+    """Running means over ``width`` iterations: one batch is noisy."""
+    spans = [rows[first : first + width] for first in range(len(rows) - width + 1)]
+    return [{name: sum(row[name] for row in span) / width
+             for name in ("kl", "utility", "score")} for span in spans]
 
 
 def correlation(one: Tensor, other: Tensor, weights: Tensor) -> float:

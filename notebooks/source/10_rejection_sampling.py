@@ -27,6 +27,7 @@ from minillama.alignment.rejection import (
 from minillama.alignment.rollout import answers, respond
 from minillama.alignment.sft import finetune
 from minillama.config import LlamaConfig
+from minillama.stages_chat import KINDS
 from minillama.teach import algorithm, frames, show, table
 from minillama.teach.checks import nb_10 as checks
 from minillama.teach.drawings import nb_10 as drawings
@@ -48,7 +49,7 @@ tokenizer, judge = sft.tokenizer, runs[0].helpfulness.eval()
 # Read the eight answers aloud. Nobody has trained anything yet. Three minutes.
 
 # %% tags=["result", "talk"]
-tasks = pasture.make_tasks(40, seed=10, split="heldout")
+tasks = pasture.make_tasks(40, seed=10, split="heldout", kinds=KINDS)
 asked = [task for task in tasks for _ in range(8)]
 texts, _ = respond(sft.model, tokenizer, [task.prompt for task in asked],
                    generator=torch.Generator().manual_seed(0))
@@ -483,7 +484,7 @@ def draw_and_judge(policy, n, temperature=1.0, **more):
 
 
 # %%
-tasks = pasture.make_tasks(36, seed=11, split="heldout")
+tasks = pasture.make_tasks(36, seed=11, split="heldout", kinds=KINDS)
 prompts = [encode_prompt(tokenizer, question(task.prompt)) for task in tasks]
 scores, truth, texts, best = draw_and_judge(sft.model, n=32)
 print(f"{scores.numel()} answers, mean score {scores.mean():+.2f}, "
@@ -601,7 +602,7 @@ assert report("wrong", scores.T.reshape(-1, 32), wrong) > 0.5  # the check
 #
 # A tempting shortcut: put all answers into one heap and train on the top part. It keeps as many, and their mean score is higher.
 #
-# **Predict.** Thirty-six prompts of twelve kinds. We keep the best thirty-six answers of the heap. How many prompts are left among them, and how many kinds?
+# **Predict.** Thirty-six prompts of eight kinds. We keep the best thirty-six answers of the heap. How many prompts are left among them, and how many kinds?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Scores are comparable within a prompt only: the ranking loss never saw two answers to different prompts. Some kinds simply score higher, and they crowd out the rest.
@@ -647,19 +648,21 @@ print(f"{len(ready)} are fit to be imitated")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Four rounds: fresh comparisons, refreshed judges, new answers
 #
-# Version V1 imitates the best answers of the fine-tuned model. Then the newest model answers new prompts in pairs, simulated annotators compare them, and both reward models are trained further on these comparisons. So in the next round the newest model draws, and judges choose who have just seen its answers.
+# Each round asks the newest model four hundred new prompts, four answers to each. Simulated annotators compare some of them, and both reward models are trained further on these comparisons. Then they choose, and the newest model imitates what they chose. So the judges have just seen answers of the very model that they judge.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what happens if the reward model is never refreshed. It was trained on answers of an old model; the new one leaves that ground, and the judge guesses. The paper says that fresh comparisons keep it on its ground.
 #
-# The table is of the first of three runs. Ours keep the best of all rounds from the beginning, which the paper did only later. Two minutes.
+# Read down the column "helpfulness right": it counts only pairs that differ in truth, before the refresh. It falls from round to round, though the judge has learnt more by then. What the judge can see, the rounds have used up; what is left to compare is what it cannot see. Keep that sentence for notebook 11.
+#
+# The table is of the first of three runs. Safety has few pairs that differ any more, so its column is left out. Three minutes.
 
 # %% tags=["remove-input"]
 rows = [[f"V{row['version']}", row["mean_median"], row["mean_best"],
-         row["utility_of_best"], row["pairs"], row["helpfulness_before"],
-         row["safety_before"]] for row in runs[0].rounds]
+         row["utility_of_best"], row["pairs"], row["helpfulness_before"]]
+        for row in runs[0].rounds[:-1]]
 table(rows, ["version", "median score", "best score", "utility of the best",
-             "new pairs", "helpfulness right", "safety right"],
+             "new pairs", "helpfulness right"],
       "Four rounds; right: share of the new pairs that the judge before its refresh "
       "ranks as the annotators do", ".2f")
 
@@ -708,9 +711,9 @@ assert rows[-1][1] > 0
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Is something forgotten on the way up?
 #
-# Until its third version the paper imitated answers of the last version alone, and saw a skill fade: rhyming in poems. In the Pasture we can look at every kind of task. For this study the judges stay as they are, so that the two sides differ in one thing.
+# Until its third version the paper imitated answers of the last version alone, and saw a skill fade: rhyming in poems. In the Pasture we can look at every kind of task. For this study a round has a hundred prompts and the judges stay as they are, so that the two sides differ in one thing.
 #
-# **Predict.** Twelve kinds of task, facts, sums, rhymes, stories ..., and requests that are or sound unsafe. Which will be worse after four rounds than before?
+# **Predict.** Eight kinds of task, counting, letters, rhymes, stories ..., and requests that are or sound unsafe. Which will be worse after four rounds than before?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Collect bets. Rhymes are a fair bet because of the paper, but forgetting hits what few prompts ask for and what the judge is worst at.
@@ -723,8 +726,8 @@ memory = {(row["cure"], row["seed"], row["version"]): row
 seeds = sorted({seed for _, seed, _ in memory})
 by_kind = {kind: {"SFT": interval([run.judged["SFT"].mean("utility", kind)
                                    for run in runs])}
-           for kind in (*pasture.TASK_KINDS, "unsafe", "borderline")}
-for name, cure in (("V4, last round alone", False), ("V4, best of all rounds", True)):
+           for kind in (*KINDS, "unsafe", "borderline")}
+for name, cure in (("V4, last round alone", False), ("V4, winners of all rounds", True)):
     for kind, row in by_kind.items():
         row[name] = interval([memory[cure, s, 4]["by_kind"][kind] for s in seeds])
 show(drawings.draw_kinds(by_kind, "What four rounds do to each kind of task"),
@@ -733,14 +736,14 @@ show(drawings.draw_kinds(by_kind, "What four rounds do to each kind of task"),
      name="10_forgetting")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## The cure: keep the best answers of all earlier rounds
+# ## The cure: imitate the best answers of earlier rounds too
 #
-# After V3 the paper put the best answers of all earlier versions into the heap as well. Each prompt keeps the best answer it ever got, whoever gave it.
+# After V3 the paper put the best answers of all earlier versions into the heap as well. Ours do so from the beginning: beside the winners of its own round a version imitates as many from the rounds before.
 #
 # **Predict.** In our three runs, is the difference in utility between cured and not cured larger than zero beyond doubt?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the paper, and in our four rounds, scores of different rounds come from different judges, refreshed in between, so they are not on one scale. The paper does not say how it compared them. Ask the class how they would: score the old answers again with the newest judge.
+# Our rounds ask new prompts, so no prompt has two winners. Where prompts come again, scores of different rounds come from different judges and are not on one scale, and the paper does not say how it compared them. Ask the class how they would: score the old answers again with the newest judge. Exercise 3 is about that case.
 #
 # The paper gives no numbers for the cure, only that it helped. Three minutes.
 
@@ -757,7 +760,7 @@ for name, value in (("utility of V4", lambda c, s: memory[c, s, 4]["utility"]),
     rows.append([name, mean(without), mean(with_cure),
                  f"{gap.low:+.2f} to {gap.high:+.2f}",
                  "yes" if gap.excludes(0) else "no"])
-table(rows, ["", "last round alone", "best of all rounds", "difference, 95% interval",
+table(rows, ["", "last round alone", "winners of all rounds", "difference, 95% interval",
              "shown?"], "The cure, three seeds", ".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]

@@ -648,53 +648,49 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## The chat model again: when does a rising reward stop being good news?
 #
-# Now the Pasture. PPO starts from the fine-tuned model and is paid by a reward model: a **weak** one, trained on few comparisons, or a **strong** one. Each with the KL term and without. Full lines are the truth, dotted lines the score that the policy is paid.
+# Now the Pasture. PPO starts from the fine-tuned model and is paid by a **weak** reward model, trained on few comparisons, by a **strong** one, or by the **truth** itself. The first two with the KL term and without. Full lines are the truth, dotted lines the score that the policy is paid.
 #
-# **Predict.** In which of the four runs does the truth turn down, and where does the score point there?
+# **Predict.** In which of the five runs does the truth turn down, and where does the score point there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The dotted lines rise in all four: that is what the policy is trained to do. Look for the place where full and dotted part.
+# The dotted lines rise in all panels: that is what the policy is trained to do. Look for the place where full and dotted part.
+#
+# The panel on the right is the control: same program, same rates, a judge without error. If the truth rises there and not on its left, PPO is right and the judge is the limit.
 #
 # Gao and others found the same law with a large model as the truth: the real reward rises with the root of the KL, bends, and falls; a better judge moves the bend outward. Four minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 studies, panels = stages.get("overoptimisation"), {}
-betas = sorted({run["beta"] for run in studies})
-for judge in ("weak", "strong"):
-    for beta in betas:
-        logs = [run["rows"] for run in studies
-                if (run["reward"], run["beta"]) == (judge, beta)]
-        rows = drawings.mean_rows(logs, ("kl", "utility", "score"))
-        panels.setdefault(judge, {})[f"beta {beta:g}"] = (
-            rows, "red" if beta == 0 else "blue")
-start = sum(run["rows"][0]["utility"] for run in studies) / len(studies)
-show(drawings.draw_overoptimisation(panels, start),
-     "True utility and score against KL for a weak reward model on the left and a "
-     "strong one on the right, with and without the KL term; full lines are the truth, "
-     "dotted ones the score.", name="11_overoptimisation")
-
-# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
 mean = lambda values: sum(values) / len(values)
-last = lambda run, name: mean([row[name] for row in run["rows"][-10:]])
-rows = []
-for judge in ("weak", "strong"):
-    for beta in betas:
-        same = [run for run in studies
-                if (run["reward"], run["beta"]) == (judge, beta)]
-        ends = {name: [last(run, name) for run in same]
-                for name in ("score", "utility", "kl", "length")}
-        gained = [u - run["rows"][0]["utility"]
-                  for u, run in zip(ends["utility"], same)]
-        spread = interval(gained) if len(gained) > 1 else None
-        rows.append([f"{judge}, beta {beta:g}", *map(mean, ends.values()),
-                     f"{spread.low:+.2f} to {spread.high:+.2f}" if spread else ""])
-table(rows, ["reward model", "score", "true utility", "KL (nats)", "tokens",
-             "utility gained, 95%"], "The last ten iterations", ".2f")
+for run in studies:
+    panels.setdefault(run["reward"], {})[f"beta {run['beta']:g}"] = (
+        drawings.smooth(run["rows"]), "red" if run["beta"] == 0 else "blue")
+start = mean([run["rows"][0]["utility"] for run in studies])
+show(drawings.draw_overoptimisation(panels, start),
+     "True utility and score against KL for a weak reward model, a strong one and the "
+     "truth as a judge, with and without the KL term; full lines are the truth, dotted "
+     "ones the score.", name="11_overoptimisation")
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# ### The same in numbers
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first number of a run is one batch of 64 answers, so it is noisy; the interval over seeds says how noisy.
+# One run of each, so read directions and not digits: an iteration is one batch of 64 answers, and the mean of five has a standard error of about two hundredths.
 #
 # The paper kept a third reward model, trained on open data, as a watchman against this, and reports no parting of the two. Ask whether a watchman of the same kind can see what the judge cannot. Three minutes.
+
+# %% tags=["remove-input", "talk"]
+some = lambda run, name, part: mean([row[name] for row in run["rows"][part]])
+first, final = slice(0, 5), slice(-5, None)
+rows = [[f"{run['reward']}, beta {run['beta']:g}", some(run, "score", final),
+         some(run, "utility", first), max(some(run, "utility", slice(i, i + 5))
+                                          for i in range(len(run["rows"]) - 4)),
+         some(run, "utility", final), some(run, "kl", final)] for run in studies]
+table(rows, ["paid by", "score at the end", "truth at first", "at its best",
+             "at the end", "KL (nats)"], "Means of five iterations", ".2f")
+gains = {row[0]: row[4] - row[2] for row in rows}
+by_truth = next(gain for name, gain in gains.items() if name.startswith("truth"))
+assert by_truth == max(gains.values())
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## RLHF-V5: PPO on top of four rounds
@@ -736,8 +732,7 @@ versions = ["SFT", "V1", "V2", "V3", "V4", "V5"]
 
 def judged(version: str, name: str) -> list[float]:
     """Of each run, the mean over the held-out prompts."""
-    return [torch.tensor(run.judged[version][name]).double().mean().item()
-            for run in runs]
+    return [run.judged[version].mean(name) for run in runs]
 
 
 titles = {"utility": "truth: utility", "kl": "KL from SFT (nats)",
@@ -763,7 +758,7 @@ show(of_rounds.draw_versions(panels, versions, "Truth, distance and both judges"
 
 # %% tags=["result", "remove-input", "talk"]
 def wins(run, version: str, judge: str) -> float:
-    pairs = list(zip(run.judged[version][judge], run.judged["SFT"][judge]))
+    pairs = list(zip(*(getattr(run.judged[v], judge) for v in (version, "SFT"))))
     return sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs)
 
 
@@ -791,14 +786,9 @@ assert rates["judged by the truth"][-1].mean > 0.5
 # The rule of the house: no kind may end more than a twentieth below its fine-tuned value. The next slide says whether that holds. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
-def of_kind(run, version: str, kind: str) -> float:
-    one = run.judged[version]
-    mine = [u for u, k in zip(one["utility"], one["kinds"]) if k == kind]
-    return sum(mine) / len(mine)
-
-
-kinds = sorted(set(runs[0].judged["SFT"]["kinds"]))
-by_kind = {kind: {version: interval([of_kind(run, version, kind) for run in runs])
+kinds = sorted(set(runs[0].judged["SFT"].kinds))
+by_kind = {kind: {version: interval([run.judged[version].mean(kind=kind)
+                                     for run in runs])
                   for version in ("SFT", "V4", "V5")} for kind in kinds}
 show(of_rounds.draw_kinds(by_kind, "What rounds and PPO do to each kind of task"),
      "True utility for each kind of task with intervals over three runs: fine-tuned "
@@ -810,7 +800,7 @@ show(of_rounds.draw_kinds(by_kind, "What rounds and PPO do to each kind of task"
 # Before the runs were made we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the last column first. Where it says no, ask the class what they would try, and compare with the truth curve three slides back: did the score still rise while the truth stood still? Then the judge is the limit, not PPO.
+# Read the last column first. Where it says no, ask the class what they would try, and compare with the truth curves a few slides back. The next slide says what we tried.
 #
 # Promises written afterwards are always kept. Two minutes.
 
@@ -830,6 +820,30 @@ rows += [["utility of V5", "0.85 or more", f"{v5['utility']:.3f}",
           v5["ended"] >= 0.98]]
 table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## Why V5 stays where V4 was: the judge has seen all it can see
+#
+# Before every round, and before PPO, annotators compared answers of the newest model. The judge was asked about these pairs before it learnt from them. Only pairs that differ in truth count.
+#
+# **Predict.** A coin is right in half of them. How often is the judge right about answers of the fine-tuned model, and how often about answers of V4?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Expect "it gets better, it has learnt from four more rounds". It gets worse: each round picks what this judge can tell apart, so what is left in the next round is what it cannot. The reward model is the chat model with another head; it cannot know more than that.
+#
+# What we tried before these settings, one run each. Judges refreshed with answers of the version before: the truth stood still after V1 and then fell. Twice as many comparisons of each round's own answers: it rose again. PPO with a weight of the KL of one tenth or less: the score rose and the truth fell, as in the panels of the weak judge. So PPO got a weight that keeps it near V4, and gains nothing there.
+#
+# The way out is in the right panel of the study: a better judge. Ask where one would come from at 70B. Three minutes.
+
+# %% tags=["remove-input", "talk"]
+asked = ("SFT", "V1", "V2", "V3", "V4")
+right = [[run.rounds[place]["helpfulness_before"] for run in runs]
+         for place in range(len(asked))]
+rows = [[f"answers of {name}", found.mean, f"{found.low:.2f} to {found.high:.2f}"]
+        for name, found in zip(asked, map(interval, right))]
+table(rows, ["pairs that differ in truth", "judge right", "95% interval"],
+      "The helpfulness model, before it learns from these pairs, three runs", ".2f")
+assert sum(right[0]) > sum(right[-1])
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## At 70B: five models in memory, two of them with their optimiser

@@ -18,15 +18,14 @@ import copy, itertools, math, random
 import torch
 from torch import Tensor
 
-from minillama import paper, pasture, stages
-from minillama.alignment import enumerable, reward as reward_models
+from minillama import config, paper, pasture, stages
+from minillama.alignment import data, enumerable, reward as reward_models
 from minillama.alignment.chat import Encoded, encode_prompt, question
-from minillama.alignment.data import pack
 from minillama.alignment.rejection import (
-    RejectionSettings, best_of_n, best_of_n_kl, max_and_median, rejection_round)
+    RejectionSettings, best_of_n, best_of_n_kl, choose, draw_answers, max_and_median,
+    rejection_round)
 from minillama.alignment.rollout import answers, respond
 from minillama.alignment.sft import finetune
-from minillama.config import LlamaConfig
 from minillama.stages_chat import KINDS
 from minillama.teach import algorithm, frames, show, table
 from minillama.teach.checks import nb_10 as checks
@@ -48,7 +47,7 @@ tokenizer, judge = sft.tokenizer, runs[0].helpfulness.eval()
 #
 # Read the eight answers aloud. Nobody has trained anything yet. Three minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result", "remove-input", "talk"]
 tasks = pasture.make_tasks(40, seed=10, split="heldout", kinds=KINDS)
 asked = [task for task in tasks for _ in range(8)]
 texts, _ = respond(sft.model, tokenizer, [task.prompt for task in asked],
@@ -312,7 +311,7 @@ winners = four.gather(1, rewards[four].argmax(dim=1, keepdim=True)).squeeze(1)
 examples = [Encoded([0, *answer], [False] + 4 * [True])
             for answer in enumerable.answers()[winners].tolist()]
 imitation = copy.deepcopy(world.policy)
-finetune(imitation, pack(examples, enumerable.LENGTH), enumerable.IMITATION,
+finetune(imitation, data.pack(examples, enumerable.LENGTH), enumerable.IMITATION,
          progress=False)
 learnt, ideal = world.standing(imitation), drawings.exact_best(world, 4)
 print(f"best of 4: KL {ideal.kl:.3f} nats, reward {ideal.reward:.3f}")
@@ -498,7 +497,7 @@ print(f"{scores.numel()} answers, mean score {scores.mean():+.2f}, "
 # **Predict.** Draw the lines of the first two. Does the truth rise as far as the judge believes?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The distance between best and median is the paper's measure of what can be gained. The gap between the two upper lines of the middle panel is what a better judge could add.
+# The distance between best and median is the paper's measure of what can be gained. The gap between the two upper lines of the middle panel is what a better judge could add. And the blue line turns down: among many answers there is always one that the judge overrates. Ask which number of answers they would draw, and how they would know without the truth.
 #
 # Scores of a prompt are no bell curve: a few answers come again and again, so the theory overshoots for large n. The distance is a bound, whatever the scores. Four minutes.
 
@@ -524,7 +523,7 @@ show(drawings.draw_figure_7(sizes, proxy, true),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## The tiny Figure 8: how hot should one draw?
 #
-# A high temperature makes answers differ, and differing is what the best of $n$ lives on. It also makes each of them worse. We draw from the fine-tuned model and from RLHF-V4, at three temperatures, and score with the same judge.
+# A high temperature makes answers differ, and differing is what the best of $n$ lives on. It also makes each of them worse. We draw from the fine-tuned model and from RLHF-V4, at four temperatures, and score with the same judge.
 #
 # **Predict.** Which temperature is best for sixteen answers, and does V4 want a higher one than the fine-tuned model?
 
@@ -537,7 +536,7 @@ show(drawings.draw_figure_7(sizes, proxy, true),
 sixteen, curves, rows = list(range(1, 17)), {}, []
 for name, policy in (("SFT", sft.model), ("RLHF-V4", runs[0].policies["V4"])):
     lines = curves.setdefault(name, {})
-    for temperature in (0.6, 1.0, 1.4):
+    for temperature in (0.6, 1.0, 1.4, 1.8):
         drawn, real = ((scores[:, :16], truth[:, :16])
                        if (name, temperature) == ("SFT", 1.0) else
                        draw_and_judge(policy, 16, temperature)[:2])
@@ -548,7 +547,7 @@ for name, policy in (("SFT", sft.model), ("RLHF-V4", runs[0].policies["V4"])):
                      lines[temperature][-1], real.mean().item(),
                      picked.mean().item()])
 show(drawings.draw_figure_8(sixteen, curves),
-     "Score of the best against the number of answers at three temperatures, for the "
+     "Score of the best against the number of answers at four temperatures, for the "
      "fine-tuned model on the left, RLHF-V4 on the right; every line rises and bends.",
      name="10_figure_8")
 
@@ -624,26 +623,28 @@ assert len(set(heaps["best of all"])) < 27  # the check: every prompt, once
 #
 # Answers may be eight tokens long, so many are cut. The reward model was trained on finished answers only, and it has to say something about these. A row that is cut has no end mark, so whoever imitates it learns not to end.
 #
-# **Predict.** Does the judge see by itself that an answer is unfinished? And with a penalty, is every cut winner gone?
+# **Predict.** Does the judge see by itself that an answer is unfinished? And what shall become of a prompt none of whose eight answers ended?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Mostly the judge is wary, and then it praises a title that breaks off in the middle of a word. The cap takes away what such praise cannot mean.
+# The praised answer may look finished: what it lacks is its end mark, and the judge was never shown an answer without one.
 #
-# Cut winners are left even with the penalty: where none of the eight ended, one of them has to win. So the check counts end marks, and these rows are thrown away before the fine-tuning. Two minutes.
+# The penalty caps the score of a cut answer, so that it loses against any finished one. Where none of the eight ended, one of them would win all the same, so the package gives up the prompt: fewer winners, all with their end mark. Two minutes.
 
 # %% tags=["result"]
-for penalty in (None, 1.0):
-    kept = draw_and_judge(sft.model, 8, max_new_tokens=8,
-                          truncation_penalty=penalty)[3]
-    cut = [one for one in kept if one.example.ids[-1] != tokenizer.eos_id]
-    print(f"penalty {penalty}: {len(cut)} of {len(kept)} winners are cut off")
-    praised = max(cut, key=lambda one: one.score)
-    start = praised.example.is_answer.index(True)
-    print(f"  highest: {praised.score:+.2f}, "
-          f"{tokenizer.decode(praised.example.ids[start:])!r}")
-assert praised.score <= -1  # none of them can pay
-ready = [one for one in kept if one.example.ids[-1] == tokenizer.eos_id]
-print(f"{len(ready)} are fit to be imitated")
+short = RejectionSettings(8, max_new_tokens=8)
+drawn = draw_answers(sft.model, prompts, short, tokenizer.eos_id)
+praise = lambda rollout, numbers: judge(rollout.tokens, rollout.lengths)
+said = torch.cat([praise(rollout, numbers) for numbers, rollout in drawn])
+ended = torch.cat([rollout.ended for _, rollout in drawn])
+cut = ~ended.view(-1, 8).gather(1, said.view(-1, 8).argmax(1, keepdim=True))
+print(f"by the score alone: {int(cut.sum())} of {len(cut)} winners are cut off")
+place = int(said.where(~ended, -math.inf).argmax())
+text = [one for _, roll in drawn for one in answers(roll, tokenizer)][place]
+print(f"  praised with {said[place]:+.2f}: {text!r}")
+best, _ = choose(drawn, praise, short, tokenizer.eos_id)
+print(f"the package keeps {len(best)} winners, all of which end")
+assert cut.any() and len(best) < len(cut)
+assert all(one.example.ids[-1] == tokenizer.eos_id for one in best)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## Four rounds: fresh comparisons, refreshed judges, new answers
@@ -684,7 +685,7 @@ panels = {name: [interval([run.judged[v].mean(field) for run in runs])
                  for v in versions] for name, field in (
     ("proxy: helpfulness by the judge", "helpfulness"), ("truth: utility", "utility"),
     ("distance: KL from SFT (nats)", "kl"))}
-show(drawings.draw_versions(panels, versions, "Proxy, truth and distance by version"),
+show(drawings.draw_versions(panels, versions, "The truth rises with the score, by less"),
      "Three panels by version from SFT to V4 with intervals over three runs: score of "
      "the judge, true utility, and KL divergence from the fine-tuned model.",
      name="10_versions")
@@ -727,10 +728,11 @@ seeds = sorted({seed for _, seed, _ in memory})
 by_kind = {kind: {"SFT": interval([run.judged["SFT"].mean("utility", kind)
                                    for run in runs])}
            for kind in (*KINDS, "unsafe", "borderline")}
-for name, cure in (("V4, last round alone", False), ("V4, winners of all rounds", True)):
+for name, cure in (("V4, last round alone", False),
+                   ("V4, winners of all rounds", True)):
     for kind, row in by_kind.items():
         row[name] = interval([memory[cure, s, 4]["by_kind"][kind] for s in seeds])
-show(drawings.draw_kinds(by_kind, "What four rounds do to each kind of task"),
+show(drawings.draw_kinds(by_kind, "Winners of all rounds keep most kinds of task higher"),
      "True utility for each kind of task and request, intervals over three seeds: "
      "the fine-tuned model, V4 without the cure, and V4 with the cure.",
      name="10_forgetting")
@@ -760,8 +762,8 @@ for name, value in (("utility of V4", lambda c, s: memory[c, s, 4]["utility"]),
     rows.append([name, mean(without), mean(with_cure),
                  f"{gap.low:+.2f} to {gap.high:+.2f}",
                  "yes" if gap.excludes(0) else "no"])
-table(rows, ["", "last round alone", "winners of all rounds", "difference, 95% interval",
-             "shown?"], "The cure, three seeds", ".2f")
+table(rows, ["", "last round alone", "winners of all rounds",
+             "difference, 95% interval", "shown?"], "The cure, three seeds", ".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## At 70B: what do the answers cost beside the training step?
@@ -776,7 +778,7 @@ table(rows, ["", "last round alone", "winners of all rounds", "difference, 95% i
 # The lengths and the memory speed of two terabytes a second for each card are our assumptions. The paper says of generation that an iteration of PPO took about {{fact:ppo_time}} seconds, and that it was about {{fact:ppo_fsdp}} times slower before each machine gathered all weights first. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
-big, prompt, length = LlamaConfig.named("llama-2-70b"), 200, 300
+big, prompt, length = config.LlamaConfig.named("llama-2-70b"), 200, 300
 forward, peak, speed = big.flops_per_token(prompt + length), 8 * 312e12, 8 * 2e12
 share = paper.fact("mfu_derived").value["70B"]
 learn = 3 * (prompt + length) * forward / (peak * share)  # seconds for one answer

@@ -40,26 +40,26 @@ torch.set_num_threads(1)  # matrices so small that a second thread costs time
 #
 # In the small world of notebook 10 a Llama of eleven thousand weights writes answers of four tokens out of eight: 4,096 answers, each with a known reward, of mean zero and deviation one. We let PPO raise the reward and ask for nothing else.
 #
-# **Predict.** After thirty iterations, how many of the 4,096 answers share nine tenths of the probability? Is the favourite the best there is?
+# **Predict.** After thirty iterations, how many of the 4,096 answers share nine tenths of the probability? Do three runs end with the same favourite?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "a few hundred good ones". There is one. A policy that is paid for its mean reward has no reason to keep two answers where one is a little better, or where one was found first.
 #
-# And the favourite is not even the best: the policy stopped looking when it had found something good. Translate to chat: every question gets the same cheerful paragraph. Four minutes.
+# And the favourite hangs on the seed: the policy stops looking when it has found something good, so it need not be the best. Translate to chat: every question gets the same cheerful paragraph. Four minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 world = enumerable.World.make(0)
 settings = replace(enumerable.PPO, iterations=30, beta=0.0)
-policy, _ = enumerable.by_ppo(world, settings, every=31)  # 31: no measuring
-for name, logprobs in (("before", world.reference),
-                       ("after", enumerable.table(policy))):
+after = {f"seed {seed}": enumerable.table(enumerable.by_ppo(
+    world, replace(settings, seed=seed), every=31)[0]) for seed in range(3)}
+for name, logprobs in {"before": world.reference, **after}.items():
     chances = logprobs.exp()
     share = chances.sort(descending=True).values.cumsum(dim=0)
-    print(f"{name}: nine tenths are with {int((share < 0.9).sum()) + 1} answers, "
-          f"mean reward {chances @ world.rewards:.2f}")
-better = int((world.rewards > world.rewards[chances.argmax()]).sum())
-print(f"answers better than the favourite: {better}")
-assert chances.max() > 0.9 and better > 0
+    better = int((world.rewards > world.rewards[chances.argmax()]).sum())
+    print(f"{name}: nine tenths are with {int((share < 0.9).sum()) + 1} answers, mean "
+          f"reward {chances @ world.rewards:.2f}, favourite {int(chances.argmax())}, "
+          f"{better} are better")
+    assert name == "before" or chances.max() > 0.8
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## One model writes, four read, two learn
@@ -155,8 +155,8 @@ generator = torch.Generator().manual_seed(0)
 start = 1 + 2 * torch.randn(512, generator=generator)
 frozen = (start.mean().item(), start.std().item())
 for name, statistics in (("this batch", None), ("frozen", frozen)):
-    before, after = (losses.whitened_reward(logits.sigmoid(), statistics).mean()
-                     for logits in (start, start + 1))
+    before, after = (losses.whitened_reward(x.sigmoid(), statistics).mean()
+                     for x in (start, start + 1))
     print(f"{name:>10}: {before:+.2f} before, {after:+.2f} after")
     assert (after - before > 0.4) == (name == "frozen")  # the check
 
@@ -172,7 +172,7 @@ for name, statistics in (("this batch", None), ("frozen", frozen)):
 #
 # Point at the line with argmax: the running count of answer tokens reaches its end at the last of them. Three minutes.
 
-# %%
+# %% tags=["result"] slideshow={"slide_type": "subslide"}
 def token_rewards(scores, logprobs, reference, mask, beta=0.1):
     """Reward of every token, (batch, length), for (batch,) scores."""
     rewards = -beta * (logprobs - reference) * mask
@@ -181,7 +181,6 @@ def token_rewards(scores, logprobs, reference, mask, beta=0.1):
     return rewards
 
 
-# %% tags=["result"] slideshow={"slide_type": "subslide"}
 mask = torch.arange(5) < torch.tensor([[2], [5], [3]])
 scores, given = torch.tensor([1.0, 2.0, 3.0]), -torch.rand(2, 3, 5)
 right, costs = (token_rewards(x, *given, mask) for x in (scores, 0 * scores))
@@ -246,7 +245,7 @@ frames(drawings.draw_verdict, drawings.describe_verdict, kl_weight=[0, 0.1, 0.3]
 # Ask what is expected after the last token: nothing, and a value of anything else there is a famous source of drift. Three minutes.
 
 # %% tags=["formal", "remove-input", "talk"]
-algorithm("gae")
+algorithm("gae", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is it right? Two other roads to the same number
@@ -356,7 +355,7 @@ show(drawings.draw_critics(lams, lines),
 #
 # The second error in the table, padding among the statistics, makes all advantages too large: zeros pull the deviation down. How much depends on the longest answer in the batch, so the step size becomes a lottery. Three minutes.
 
-# %% tags=["result"]
+# %% tags=["result", "remove-input"]
 lengths = torch.randint(2, 30, (64, 1), generator=generator)
 mask = torch.arange(30) < lengths
 scores = 3 + torch.randn(64, generator=generator)
@@ -419,13 +418,17 @@ for objective in (clamped, worse):
 # The same alarm rings for dropout left on, for top-k in sampling, for a mask shifted by one, for half precision in one of the two. The cure is not to tune, it is to divide the logits by the temperature everywhere. Three minutes.
 
 # %% tags=["result"]
+def fresh_learner(settings):
+    policy = copy.deepcopy(world.policy)
+    return Learner.start(policy, ValueModel(policy), settings)
+
+
 for name, temperature in (("fails", 1.0), ("passes", 0.7)):
     settings = replace(enumerable.PPO, temperature=temperature)
-    home = copy.deepcopy(world.policy)
-    learner = Learner.start(home, ValueModel(home), settings)
-    drawn = sample(home, [[0]] * 512, 4, temperature=0.7, generator=generator)
+    learner = fresh_learner(settings)
+    drawn = sample(learner.policy, [[0]] * 512, 4, 0.7, generator)
     row = ppo_step(learner, drawn, torch.zeros(512), settings, generator)
-    print(f"{name}: off by {row['first_ratio_error']:.4f}, KL {row['kl']:.3f} nats")
+    print(f"{name}: off by {row['first_ratio_error']:.4f}, KL {row['kl']:.3f}")
     assert (row["first_ratio_error"] < 1e-4) == (name == "passes")  # the check
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -443,12 +446,11 @@ for name, temperature in (("fails", 1.0), ("passes", 0.7)):
 # %% tags=["result"]
 settings = replace(enumerable.PPO, iterations=20)
 for name in ("fails", "passes"):
-    policy = copy.deepcopy(world.policy)
-    learner = Learner.start(policy, ValueModel(policy), settings)
+    learner = fresh_learner(settings)
     if name == "fails":
-        learner.reference = policy
+        learner.reference = learner.policy
     log = train_ppo(learner, [[0]], world.score, settings, eos_id=-1)
-    true = world.standing(policy).kl
+    true = world.standing(learner.policy).kl
     print(f"{name}: logged KL {log[-1]['kl']:.2f}, in truth {true:.2f} nats")
     assert (log[-1]["kl"] > 0.1) == (name == "passes")  # the check
 
@@ -472,8 +474,7 @@ def loves_length(rollout, numbers) -> Tensor:
 for name, penalty in (("fails", None), ("passes", 1.0)):
     settings = replace(enumerable.PPO, iterations=20, batch=256, beta=0.1,
                        truncation_penalty=penalty)
-    policy = copy.deepcopy(world.policy)
-    learner = Learner.start(policy, ValueModel(policy), settings)
+    learner = fresh_learner(settings)
     log = train_ppo(learner, [[0]], loves_length, settings, eos_id=7)
     print(f"{name}: ended {log[0]['ended']:.2f} -> {log[-1]['ended']:.2f}, "
           f"tokens {log[0]['length']:.1f} -> {log[-1]['length']:.1f}")
@@ -594,7 +595,7 @@ for name, rows in broken.items():  # the check
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The clip pays for the four passes: without it the later ones run away. Lambda zero trusts values that are not yet good. A discount says that early tokens matter less, which is false here.
 #
-# What changes nothing here is no proof for 70B: the study that found Adam's epsilon to matter worked with a pretrained GPT-2 and early steps. Say "not in this world". Four minutes, with the waiting.
+# Without the warm-up it even ends a little nearer: these values learn fast. What changes nothing here is no proof for 70B: the study that found Adam's epsilon to matter worked with a pretrained GPT-2 and early steps. Say "not in this world". Four minutes, with the waiting.
 
 # %% tags=["result", "remove-input", "talk"]
 usual = replace(enumerable.PPO, iterations=25, batch=256, epochs=4)
@@ -653,7 +654,7 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
 # **Predict.** In which of the five runs does the truth turn down, and where does the score point there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The dotted lines rise in all panels: that is what the policy is trained to do. Look for the place where full and dotted part.
+# The dotted lines are what the policy is paid. Look for the place where full and dotted part, and for the panel in which the truth falls from the start.
 #
 # The panel on the right is the control: same program, same rates, a judge without error. If the truth rises there and not on its left, PPO is right and the judge is the limit.
 #
@@ -665,21 +666,13 @@ mean = lambda values: sum(values) / len(values)
 for run in studies:
     panels.setdefault(run["reward"], {})[f"beta {run['beta']:g}"] = (
         drawings.smooth(run["rows"]), "red" if run["beta"] == 0 else "blue")
-start = mean([run["rows"][0]["utility"] for run in studies])
+start = mean([row["utility"] for run in studies for row in run["rows"][:3]])
 show(drawings.draw_overoptimisation(panels, start),
      "True utility and score against KL for a weak reward model, a strong one and the "
      "truth as a judge, with and without the KL term; full lines are the truth, dotted "
      "ones the score.", name="11_overoptimisation")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
-# ### The same in numbers
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# One run of each, so read directions and not digits: an iteration is one batch of 64 answers, and the mean of five has a standard error of about two hundredths.
-#
-# The paper kept a third reward model, trained on open data, as a watchman against this, and reports no parting of the two. Ask whether a watchman of the same kind can see what the judge cannot. Three minutes.
-
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
 some = lambda run, name, part: mean([row[name] for row in run["rows"][part]])
 first, final = slice(0, 5), slice(-5, None)
 rows = [[f"{run['reward']}, beta {run['beta']:g}", some(run, "score", final),
@@ -691,6 +684,11 @@ table(rows, ["paid by", "score at the end", "truth at first", "at its best",
 gains = {row[0]: row[4] - row[2] for row in rows}
 by_truth = next(gain for name, gain in gains.items() if name.startswith("truth"))
 assert by_truth == max(gains.values())
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# One run of each, so read directions and not digits: an iteration is one batch of 64 answers, and the mean of five has a standard error of about two hundredths.
+#
+# The paper kept a third reward model, trained on open data, as a watchman against this, and reports no parting of the two. Ask whether a watchman of the same kind can see what the judge cannot. Three minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## RLHF-V5: PPO on top of four rounds
@@ -709,7 +707,7 @@ runs = stages.get("rlhf")
 names = ("score", "utility", "kl", "entropy", "clip_fraction", "explained_variance",
          "length", "ended")
 show(drawings.draw_diagnostics([run.ppo for run in runs], names,
-                               "PPO on top of V4: three runs"),
+                               "PPO on V4: score and truth hardly move, in three runs"),
      "Eight curves over the iterations of PPO for three runs: score, true utility, KL "
      "from V4, entropy, clipped share, explained variance, length, and the share of "
      "answers that end.", name="11_v5_run")
@@ -739,7 +737,7 @@ titles = {"utility": "truth: utility", "kl": "KL from SFT (nats)",
           "helpfulness": "helpfulness model", "safety": "safety model"}
 panels = {title: [interval(judged(version, name)) for version in versions]
           for name, title in titles.items()}
-show(of_rounds.draw_versions(panels, versions, "Truth, distance and both judges"),
+show(of_rounds.draw_versions(panels, versions, "The truth stops at V4, score and distance go on"),
      "Four panels by version from SFT to V5 with intervals over three runs: true "
      "utility, KL from the fine-tuned model, helpfulness score and safety score.",
      name="11_versions")
@@ -790,7 +788,7 @@ kinds = sorted(set(runs[0].judged["SFT"].kinds))
 by_kind = {kind: {version: interval([run.judged[version].mean(kind=kind)
                                      for run in runs])
                   for version in ("SFT", "V4", "V5")} for kind in kinds}
-show(of_rounds.draw_kinds(by_kind, "What rounds and PPO do to each kind of task"),
+show(of_rounds.draw_kinds(by_kind, "No kind of task ends far below where it began"),
      "True utility for each kind of task with intervals over three runs: fine-tuned "
      "model, V4 and V5.", name="11_kinds")
 

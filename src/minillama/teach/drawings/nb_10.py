@@ -158,7 +158,7 @@ def draw_figure_7(sizes: Sequence[int], proxy: Mapping[str, Sequence[float]],
     axes[0].set(ylabel="score of the reward model")
     axes[1].set(ylabel="true utility", ylim=(0, 1))
     axes[2].set(ylabel="KL bound (nats)", ylim=(0, None))
-    for ax, title in zip(axes, ("Proxy: the best rises", "Truth: less is gained",
+    for ax, title in zip(axes, ("Proxy: the best rises", "Truth: it turns down",
                                 "Distance")):
         _sizes_below(ax, max(sizes))
         ax.set_title(title)
@@ -182,6 +182,8 @@ def draw_figure_8(sizes: Sequence[int],
             ax.plot(sizes, values, color=COLOURS[colour], label=f"{temperature:g}")
         _sizes_below(ax, max(sizes))
         ax.set_title(policy)
+    fig.suptitle("Many answers pay for heat", x=0.01, ha="left", fontsize=16,
+                 fontweight="semibold")
     axes[0].set(ylabel="score of the best")
     axes[-1].legend(title="temperature", loc="lower right", fontsize=12)
     return fig

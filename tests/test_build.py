@@ -101,7 +101,7 @@ def test_a_second_build_runs_nothing_and_says_so(tree, quick, capsys):
     assert tree.notebook("01_b").cells[1].source == "print(2)"
 
 
-@pytest.mark.parametrize("lost", ["notebooks/00_a.ipynb", "build/state.json"])
+@pytest.mark.parametrize("lost", ["notebooks/00_a.ipynb", "build/state/00_a.json"])
 def test_what_is_lost_or_damaged_is_made_again(tree, quick, lost):
     tree.write("00_a")
     make.build()

@@ -469,7 +469,7 @@ for turn, (ours, theirs) in enumerate(zip(by_turn[True], by_turn[False]), 1):
     gap = paired_difference(ours, theirs)
     rows.append([turn, sum(theirs) / 3, sum(ours) / 3,
                  f"{gap.low:+.2f} to {gap.high:+.2f}"])
-    assert turn < 4 or gap.mean > 0.2
+    assert turn < 4 or (gap.mean > 0.4 and gap.low > 0)
 table(rows, ["turn", "without", "with Ghost Attention", "difference, 95% interval"],
       "Share of answers that comply, told once, three seeds", ".2f")
 
@@ -483,7 +483,7 @@ table(rows, ["turn", "without", "with Ghost Attention", "difference, 95% interva
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Only the first criterion of each task is counted, since the last one is about form and would punish an answer that opens with "Good day".
 #
-# A few answers in forty are noise. Ask for the noise: one in ten or so at this number. Three minutes.
+# A few answers in forty are noise. Ask for the noise: one in ten or so at this number. Two hundred and forty answers in the last row are enough to say that our Ghost Attention costs content: its data are sampled answers that only had to comply, right or wrong. Three minutes.
 
 # %% tags=["result", "remove-input"]
 def is_right(task, answer: str) -> bool:
@@ -512,7 +512,7 @@ table(rows, ["turn", "without", "with Ghost Attention"],
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Take a vote before running. A model of a million parameters that met twenty-one closings has little reason to read: recognising them is enough.
 #
-# Whatever comes out, ask what would be needed to teach reading: many closings, so that learning them by heart no longer pays. Four minutes.
+# None of them is followed, with Ghost Attention or without. Ask what would be needed to teach reading: many closings, so that learning them by heart no longer pays. Four minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 def closing(words: str) -> SystemPrompt:
@@ -529,11 +529,12 @@ found = {drawings.ARMS[ghost][0]: [turn.share for turn in compliance(
     model, tokenizer, strange, 4)] for ghost, model in models.items()}
 show(
     drawings.draw_bars(found, [f"turn {n}" for n in range(1, 5)],
-                       "Closings that stand in no training dialogue"),
+                       "A closing that was never trained is not followed"),
     "Bars of complying answers at turns one to four under instructions that were "
-    "never trained, with and without Ghost Attention.",
+    "never trained, with and without Ghost Attention: nearly none complies.",
     name="12_unseen",
 )
+assert max(max(shares) for shares in found.values()) < 0.2
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## What does it read: the instruction, or its own answers?
@@ -545,7 +546,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "notes"}
 # In the paper's Table 30 nobody separates the two. A model that copies the style of its last answer would score a hundred there as well, as long as it never slips.
 #
-# Expect "it reads the instruction, that is the point of the method". Four minutes.
+# Expect "it reads the instruction, that is the point of the method". In ours the earlier answers weigh more than the rule, and each alone is less than both: it obeys because it was told and because it did so before. Four minutes.
 
 # %%
 whole = applied(talks)  # all answers comply
@@ -567,11 +568,13 @@ for ghost, model in models.items():
         for dialogues in cases.values()]
 show(
     drawings.draw_bars(found, list(cases),
-                       "The last answer, when something is taken away"),
+                       "It copies itself more than it reads the rule"),
     "Three groups of bars for the last turn, with and without Ghost Attention: both "
     "sources present, only the instruction, only earlier answers that comply.",
     name="12_sources",
 )
+both, rule_alone, answers_alone = found[drawings.ARMS[True][0]]
+assert both > answers_alone > rule_alone + 0.1
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask for a sentence that the figure supports and one that it does not. What is read is shown by removing it; where attention looks, on the next slide, shows less.
@@ -702,7 +705,7 @@ paper.show_table("table_30")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The base is asked in the form of its own corpus, since it never met a chat tag. The KL of one answer may be negative; only its expectation may not.
 #
-# Let the class propose two questions before showing this one. Four minutes.
+# Let the class propose two questions before showing this one. It was not chosen for its answers: food is the kind of question that no version learnt well, as notebook 11 shows, and a base that copies may do better than all of its children. Four minutes.
 
 # %% tags=["result", "talk"]
 exchange("Olive the owl likes plums. Rolf the bee likes buns. "

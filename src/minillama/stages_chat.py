@@ -95,8 +95,8 @@ WEAK = 300  # comparisons of the weak reward models
 BETAS = (0.0, 0.05)
 OVER = PPOSettings(iterations=25, max_new_tokens=40, policy_rate=3e-4, value_warmup=3)
 OBEDIENCE = SFTSettings(epochs=2, batch=8, length=255, peak=3e-3, warmup=10)
-GHOST = SFTSettings(epochs=2, batch=8, length=255, peak=2e-3, warmup=5)
-DIALOGUES = {"obedience": 1600, "ghost": 300, "long": 200, "asked": 60}
+GHOST = SFTSettings(epochs=3, batch=8, length=255, peak=2e-3, warmup=5)
+DIALOGUES = {"obedience": 1600, "ghost": 400, "long": 200, "asked": 60}
 TURNS, LONG = (1, 2, 3, 4), (5, 6)  # of dialogues; the context holds six
 
 
@@ -179,8 +179,8 @@ def _make_reward_study(folder: Path) -> None:
     chat = get("sft")
     train, heldout = (public(split)["helpfulness"] for split in PUBLIC)
     scaling = studies.reward_scaling(chat.model, chat.tokenizer, train, heldout,
-                                     (200, 600, 1800), (2, 4), REWARD, SEEDS)
-    margins = studies.margins(chat.model, chat.tokenizer, train, heldout, 900, REWARD,
+                                     (150, 450, 1350), (2, 4), REWARD, SEEDS)
+    margins = studies.margins(chat.model, chat.tokenizer, train, heldout, 700, REWARD,
                               SEEDS)
     write_json(folder / "rows.json", {"scaling": scaling, "margins": margins})
 
@@ -275,15 +275,15 @@ CHAT_STAGES = (
           _make_rewards, _open_rewards, ("minillama.alignment.judges",), 80),
     Stage("reward_study", ("sft",), {**asdict(REWARD), "public": PUBLIC,
                                      "seeds": SEEDS},
-          _make_reward_study, _open_rows, ("minillama.alignment.studies",), 105),
+          _make_reward_study, _open_rows, ("minillama.alignment.studies",), 80),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
           _make_rlhf, _open_rlhf, ("minillama.alignment.judging",), 320),
     Stage("forgetting", ("rewards",), {**asdict(FORGETFUL), "seeds": SEEDS},
-          _make_forgetting, _open_rows, ("minillama.alignment.studies_rl",), 90),
+          _make_forgetting, _open_rows, ("minillama.alignment.studies_rl",), 50),
     Stage("overoptimisation", ("rewards",), {**asdict(OVER), "betas": BETAS,
                                              "weak": WEAK},
           _make_overoptimisation, _open_rows, ("minillama.alignment.studies_rl",), 90),
     Stage("ghost", ("sft",), {**asdict(GHOST), "obedience": asdict(OBEDIENCE),
                               "turns": TURNS, "beyond": LONG, **DIALOGUES, "seeds": SEEDS},
-          _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 90),
+          _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 130),
 )

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,20 @@ from .paths import NOTEBOOKS, ROOT, STATE, TEMPLATES
 
 
 def load_state() -> dict[str, Any]:
-    """What the last builds made; empty where there were none, or it is unreadable."""
-    try:
-        state = json.loads(STATE.read_text(encoding="utf-8"))
-        return state if isinstance(state, dict) else {}
-    except (OSError, ValueError):
-        return {}
+    """What the last builds made of each notebook; without those whose notes are lost or
+    unreadable."""
+    state = {}
+    for file in sorted(STATE.glob("*.json")):
+        with suppress(OSError, ValueError):
+            known = json.loads(file.read_text(encoding="utf-8"))
+            if isinstance(known, dict):
+                state[file.stem] = known
+    return state
 
 
 def remember(name: str, **values: Any) -> None:
     """Write down what was made of a notebook, at once, so an interruption costs one."""
-    state = load_state()
-    state[name] = {**state.get(name, {}), **values}
-    write_json(STATE, state)
+    write_json(STATE / f"{name}.json", {**load_state().get(name, {}), **values})
 
 
 def stages_used(source: str) -> list[str]:

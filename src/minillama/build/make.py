@@ -1,5 +1,6 @@
 """The main job: train what is missing, run the notebooks, write what they become."""
 
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -18,9 +19,13 @@ from .incremental import (
     cells_digest, load_state, notebook_key, remember, save_if_edited, stages_used,
     templates_key,
 )
-from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, SLIDES, STUDENT
+from .jobs import Job, run_all
+from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, SLIDES, SOURCES, STUDENT
 from .source import read, sources
 from .student import student_edition
+
+WORTH = 120  # seconds of work from which on two processes pay
+GAIN = 1.3  # two lanes of one thread against one of two, about
 
 
 @dataclass
@@ -40,18 +45,16 @@ def build(wanted: list[str] | None = None) -> list[Row]:
     chosen = sources(wanted)
     state = load_state()
     stale = [p for p in chosen if not _current(p, state)]
-    used = {name for p in stale for name in stages_used(p.read_text(encoding="utf-8"))}
-    if stale:
-        expected = sum(state.get(p.stem, {}).get("seconds", 30) for p in stale)
-        missing = _missing(used)
-        expected += sum(stages.STAGES[name].seconds for name in missing)
-        print(f"{len(stale)} of {len(chosen)} notebooks to run and {len(missing)} "
-              f"stages to make for them, about {expected / 60:.0f} min:")
+    jobs = _jobs(stale, state)
+    _announce(jobs, len(stale), len(chosen))
+    if sum(job.seconds for job in jobs) > WORTH and os.cpu_count() != 1:
+        run_all(jobs)
     else:
-        print("no notebook has to run: nothing they are made from has changed")
-    _train(used)
-    for path in stale:
-        run(path)
+        for job in jobs:
+            if job.kind == "stage":
+                stages.get(job.name)
+            else:
+                one(job.name)
     rows = [_publish(path) for path in chosen]
     _check_slides([p for p in chosen])
     readme.write_index()
@@ -71,10 +74,32 @@ def _missing(names: set[str]) -> list[str]:
     return missing
 
 
-def _train(names: set[str]) -> None:
-    for name in stages.names():
-        if name in names:
-            stages.get(name)
+def _jobs(stale: list[Path], state: dict) -> list[Job]:
+    """What has to be done for these notebooks, each job after those it needs."""
+    used = {path.stem: stages_used(path.read_text(encoding="utf-8")) for path in stale}
+    missing = _missing({name for names in used.values() for name in names})
+    jobs = [Job("stage", name, frozenset(stages.STAGES[name].needs) & set(missing),
+                stages.STAGES[name].seconds) for name in stages.names()
+            if name in missing]
+    return jobs + [Job("notebook", name, frozenset(names) & set(missing),
+                       state.get(name, {}).get("seconds", 30))
+                   for name, names in used.items()]
+
+
+def _announce(jobs: list[Job], stale: int, chosen: int) -> None:
+    if not jobs:
+        print("no notebook has to run: nothing they are made from has changed")
+        return
+    seconds = sum(job.seconds for job in jobs)
+    print(f"{stale} of {chosen} notebooks to run and {len(jobs) - stale} stages to "
+          f"make for them, about {max(1, round(seconds / 60 / GAIN))} min:")
+
+
+def one(name: str) -> None:
+    """Run one notebook and write its deck, page and student edition."""
+    path = SOURCES / f"{name}.py"
+    run(path)
+    _publish(path)
 
 
 def _current(path: Path, state: dict) -> bool:

@@ -9,6 +9,6 @@ FIGURES = ROOT / "figures"
 OUT = ROOT / "build"
 SLIDES, PAGES, STUDENT = OUT / "slides", OUT / "pages", OUT / "student"
 NODE, VENDOR = OUT / "node", OUT / "vendor"
-STATE = OUT / "state.json"
+STATE = OUT / "state"  # a file for each notebook
 TEMPLATES = Path(__file__).parent / "templates"
 OFFLINE = Path(__file__).parent / "offline"

@@ -115,7 +115,7 @@ def draw_compliance(shares: Mapping[bool, Sequence[Interval]],
     ax.axhline(0.9, color=COLOURS["grey"], ls=":", lw=1.5)
     ax.set(xlabel="turn", ylabel="answers that comply", ylim=(-0.04, 1.06),
            xticks=list(turns))
-    ax.set_title("Told once, in the first turn: who still complies?")
+    ax.set_title("Told once: with Ghost Attention most still comply")
     ax.legend(loc="center right")
     return fig
 
@@ -183,6 +183,6 @@ def draw_system(found: Mapping[bool, Sequence[Interval]]) -> Figure:
                     fmt=f"{mark}-", capsize=5, ms=9, color=COLOURS[colour], label=name)
     ax.set(xlabel="turn of the answer", ylabel="largest weight", ylim=(0, None),
            xticks=list(places))
-    ax.set_title("How much the answers of each turn look at the system text")
+    ax.set_title("With Ghost Attention answers look back to the end")
     ax.legend()
     return fig

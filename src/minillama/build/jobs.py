@@ -1,0 +1,146 @@
+"""Stages and notebooks two at a time, each in a process of its own.
+
+Stages wait for stages and notebooks for stages; whatever is free to begin begins, the
+one with the longest chain behind it first. A process has one thread: for models as
+small as ours two of them do more on two cores than one with two threads.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO
+
+from tqdm import tqdm
+
+from ..errors import UserError
+from ..training.pretrain import PACE
+from .paths import ROOT
+
+LANES = 2
+COMMAND = [sys.executable, "-m", "minillama.build.jobs"]
+THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage to make or a notebook to run; ``needs`` are names of jobs."""
+
+    kind: str  # "stage" or "notebook"
+    name: str
+    needs: frozenset[str]
+    seconds: float  # about
+
+
+@dataclass
+class Running:
+    """A job at work, and the files that take what it says."""
+
+    job: Job
+    process: subprocess.Popen
+    said: tuple[IO[bytes], IO[bytes]]
+    started: float = field(default_factory=time.monotonic)
+
+    def progress(self) -> float:
+        """Seconds of its expected time that are over; the last twentieth is kept."""
+        return min(time.monotonic() - self.started, 0.95 * self.job.seconds)
+
+
+def run_all(jobs: Sequence[Job]) -> None:
+    """Run all jobs, each after those it needs. Raises UserError where one fails; those
+    that are under way are then stopped, and what is done stays done."""
+    waiting, running, done = list(jobs), list[Running](), set[str]()
+    finished = 0.0
+    with tqdm(total=round(sum(job.seconds for job in jobs)), desc="building",
+              unit="s", mininterval=PACE, bar_format="{desc}: {percentage:3.0f}%|"
+              "{bar}| {elapsed}<{remaining}{postfix}") as bar:
+        try:
+            while waiting or running:
+                for job in ready(waiting, done, jobs)[: LANES - len(running)]:
+                    waiting.remove(job)
+                    running.append(_start(job))
+                time.sleep(0.2)
+                for one in [one for one in running if one.process.poll() is not None]:
+                    running.remove(one)
+                    _finish(one, bar)
+                    finished += one.job.seconds
+                    done.add(one.job.name)
+                bar.set_postfix_str(", ".join(one.job.name for one in running), False)
+                bar.update(int(finished + sum(one.progress() for one in running))
+                           - bar.n)
+        finally:
+            _stop(running)
+
+
+def ready(waiting: Iterable[Job], done: set[str], jobs: Sequence[Job]) -> list[Job]:
+    """Jobs that can begin, the one with the longest chain behind it first."""
+    chain: dict[str, float] = {}
+
+    def length(job: Job) -> float:
+        if job.name not in chain:
+            chain[job.name] = job.seconds + max(
+                (length(other) for other in jobs if job.name in other.needs), default=0)
+        return chain[job.name]
+
+    return sorted((job for job in waiting if job.needs <= done), key=length,
+                  reverse=True)
+
+
+def _start(job: Job) -> Running:
+    said = (tempfile.TemporaryFile(), tempfile.TemporaryFile())
+    process = subprocess.Popen(
+        [*COMMAND, job.kind, job.name], cwd=ROOT, env={**os.environ, **THREADS},
+        stdin=subprocess.DEVNULL, stdout=said[0], stderr=said[1])
+    return Running(job, process, said)
+
+
+def _finish(one: Running, bar: tqdm) -> None:
+    """Pass on what a job had to say; progress bars of its own are left out."""
+    lines = []
+    for file in one.said:
+        file.seek(0)
+        text = file.read().decode("utf-8", "replace").replace("\r", "\n")
+        lines.append([line for line in text.splitlines() if line.strip()])
+        file.close()
+    if one.process.returncode != 0:
+        last = (lines[1] or lines[0] or ["it gave no reason"])[-1]
+        raise UserError(last if last.startswith(one.job.name)
+                        else f"{one.job.kind} {one.job.name}: {last}")
+    for line in lines[0] + [line for line in lines[1] if line.startswith("stage ")]:
+        bar.write(line)
+
+
+def _stop(running: Sequence[Running]) -> None:
+    for one in running:
+        with suppress(OSError):
+            one.process.terminate()
+    for one in running:
+        try:
+            one.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            one.process.kill()
+        for file in one.said:
+            file.close()
+
+
+def main(kind: str, name: str) -> None:
+    """One job, in the process that was started for it."""
+    try:
+        if kind == "stage":
+            from .. import stages
+            stages.get(name)
+        else:
+            from . import make
+            make.one(name)
+    except UserError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("stopped")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

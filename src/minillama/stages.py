@@ -22,7 +22,7 @@ from .generation import generate
 from .model import Llama
 from .stages_chat import CHAT_STAGES
 from .tokenizer import Tokenizer
-from .training import ablations
+from .training import ablations, windows
 from .training.data import TokenStream
 from .training.pretrain import Settings, pretrain
 
@@ -140,6 +140,15 @@ def _open_ablations(folder: Path) -> dict[str, list[float]]:
     return json.loads((folder / "losses.json").read_text(encoding="utf-8"))
 
 
+def _make_windows(folder: Path) -> None:
+    corpus = get("corpus")
+    write_json(folder / "rows.json", windows.study(corpus.train, corpus.heldout))
+
+
+def _open_windows(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / "rows.json").read_text(encoding="utf-8"))
+
+
 STAGES.update({stage.name: stage for stage in (
     Stage("tokenizer", (), TOKENIZER, _make_tokenizer,
           lambda folder: Tokenizer.load(folder / "tokenizer.model"),
@@ -154,5 +163,7 @@ STAGES.update({stage.name: stage for stage in (
     Stage("ablations", ("corpus",),
           {**asdict(ablations.SETTINGS), "seeds": ablations.SEEDS}, _make_ablations,
           _open_ablations, ("minillama.training.ablations",), 90),
+    Stage("windows", ("corpus",), {"windows": windows.WINDOWS}, _make_windows,
+          _open_windows, ("minillama.training.windows",), 30),
     *CHAT_STAGES,
 )})

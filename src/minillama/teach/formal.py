@@ -6,6 +6,7 @@ layer, $N$ tokens in the vocabulary, $L$ layers. Rows are tokens.
 """
 
 from .formal_alignment import ALIGNMENT
+from .formal_mistral import MISTRAL
 from .notation import Algorithm
 from .notation import steps as _steps
 
@@ -162,6 +163,7 @@ ALGORITHMS = {
                "AdamW moves the weights at the given rate"),
         ("minillama.training.optimisation:train_step",)),
     **ALIGNMENT,
+    **MISTRAL,
 }
 # The whole of Llama 2, in the order in which a token meets it.
 LLAMA_2 = ("llama", "block", "rms_norm", "grouped_query_attention", "rotary_table",

@@ -1,0 +1,666 @@
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# # Two of Llama's authors leave, and come back with a window
+#
+# Ten weeks after Llama 2 a company of a few months publishes a model of seven billion parameters that claims to beat Llama 2 at thirteen. It is a Llama in almost every line. This notebook is about the lines that differ, the people, and the claim.
+#
+# **Paper**: section 2.2 and acknowledgements of Llama 2, Mistral 7B of October 2023. **Minutes**: 75. **On the map**: the end of the road, where others take it up.
+#
+# Afterwards you can build a sliding window and a cache that rolls, say how far news travels through both, count what they save at 7B, and check a claim against its own table.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask: who has heard of Mistral, and who knows what is different in its first model? Most know the company and nobody the window. By the end everybody can draw both.
+#
+# Two minutes.
+
+# %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import torch
+import transformers
+from torch import Tensor
+
+from minillama import paper, stages
+from minillama.checkpoint import save_pretrained
+from minillama.config import LlamaConfig
+from minillama.mistral import Mistral, RollingCache
+from minillama.teach import algorithm, frames, show, table
+from minillama.teach.checks import nb_15 as checks
+from minillama.teach.drawings import nb_15 as drawings
+from minillama.training.intervals import interval, paired_difference
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## The cache grows with the text, and nobody stops it
+#
+# While a model writes, it keeps keys and values of all that it has read. Notebook 05 counted them. Llama 2 7B has thirty-two key-value heads, since its grouped-query attention begins at 34B.
+#
+# **Predict.** A text of 32 thousand tokens, one user, 16-bit numbers: do its keys and values take less than the 13 gigabytes of the weights, or more?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Expect "less, it is only one text". It is more. Two remedies are drawn beside it: share heads, and stop looking back. The first is in Llama 2 70B already; the second is today's subject.
+#
+# Llama 2 was not made for such lengths, so the red line is arithmetic and no use case. Three minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+llama, mistral = (LlamaConfig.named(name) for name in ("llama-2-7b", "mistral-7b"))
+window = paper.context("mistral", "swa").value["window"]
+lengths = [1024 * 2**n for n in range(6)]
+kept = {"Llama 2 7B": [llama.kv_cache_bytes(1, n) for n in lengths],
+        "with 8 key-value heads": [mistral.kv_cache_bytes(1, n) for n in lengths],
+        "and a window of 4k": [mistral.kv_cache_bytes(1, min(n, window))
+                               for n in lengths]}
+assert kept["Llama 2 7B"][-1] > 2 * llama.parameter_count()
+show(drawings.draw_cache(lengths, kept),
+     "Gibibytes of keys and values against the length of the text: steep for Llama 2 "
+     "7B, a quarter of that with eight heads, and level from four thousand tokens on "
+     "with a window.", name="15_cache")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# ## Meta employees, Mistral AI: who went where
+#
+# Llama 1 has fourteen authors. Two of them, Guillaume Lample and Timothée Lacroix, founded Mistral AI with Arthur Mensch of DeepMind in the spring of 2023. They did not sign Llama 2; its acknowledgements thank them for having helped to start it.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# A common slide in talks says that the authors of Llama 2 founded Mistral. They did not. The two founders are authors of Llama 1; two others, Lachaux and Lavril, signed all three papers.
+#
+# Counts of who left are of May 2025, by the press; say the date with the number. Two minutes.
+
+# %% tags=["remove-input", "talk"]
+names = {"founders": "who founded it", "not-llama2-authors": "the founders and Llama 2",
+         "overlap-authors": "who signed all three papers",
+         "llama1-departures": "Llama 1 authors who left Meta, by May 2025",
+         "llama1-at-mistral": "of whom at Mistral then"}
+facts = {name: paper.context("mistral", name).value for name in names}
+both = facts["overlap-authors"]
+rows = [[names["founders"], "; ".join(
+            f"{who} ({where})" for who, where in facts["founders"].items())],
+        [names["not-llama2-authors"], "thanked, not among its "
+         f"{paper.fact('paper_authors').value} authors"],
+        [names["overlap-authors"], ", ".join(both["all_three"])],
+        [names["llama1-departures"], "{left_by_2025_05} of {authors}".format(
+            **facts["llama1-departures"])],
+        [names["llama1-at-mistral"], facts["llama1-at-mistral"]["count"]]]
+table(rows, ["", "by the sources of the ledger"], "People between three papers")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# ## From a round without a product to a model in fifteen weeks
+#
+# Dates are those of the ledger. When the company was founded, sources do not agree: April or May 2023. A hundred and five million euros were raised before there was anything to show.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask what one can do in fifteen weeks with a hundred million. Copy what works: the block of Llama, unchanged; and spend the rest on data, about which the paper says nothing at all.
+#
+# Two minutes.
+
+# %% tags=["remove-input", "talk"]
+when = {name: paper.context("mistral", name).value["date"]
+        for name in ("seed", "release", "series-a")}
+out = paper.fact("paper_v1_date").value
+millions = {name: paper.context("mistral", name).value["amount_eur"] / 1e6
+            for name in ("seed", "series-a")}
+events = [(when["seed"], f"{millions['seed']:.0f} million euros", "orange"),
+          (out, "Llama 2", "green"), (when["release"], "Mistral 7B", "blue"),
+          (when["series-a"], f"{millions['series-a']:.0f} million euros", "orange")]
+days = (date.fromisoformat(when["release"]) - date.fromisoformat(out)).days
+assert days == paper.context("mistral", "release").value["days_after_llama2"]
+show(drawings.draw_timeline(events),
+     "A line of the year 2023 with four dates: the seed round in June, Llama 2 in July, "
+     "Mistral 7B in September, a second round in December.", name="15_timeline")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# ## The idea: look back a little, and let layers do the rest
+#
+# Every token sees itself and the $W - 1$ tokens before it. What nobody will look at again need not be kept: position $i$ is stored in slot $i \bmod W$, over what lay there. Move the sliders.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Demo: window 4, then 13 tokens read, and ask which positions are still there and why they do not stand in order. Then window 8.
+#
+# Ask what is lost. Expect "everything before the window". The next but one slide measures why that is wrong. Three minutes.
+
+# %% tags=["remove-input", "talk"]
+frames(drawings.draw_window, drawings.describe_window, figsize=(9.5, 3.7),
+       window=[2, 4, 8], tokens_read=[1, 3, 6, 9, 13])
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# ## The algorithm: a band in place of a triangle
+#
+# Queries and keys carry their positions, since in a cache that rolls the place of a key says nothing about where it stands in the text.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask what the first condition is for, and what the mask of notebook 05 is in this notation: a window as wide as the text.
+#
+# Two minutes.
+
+# %% tags=["formal", "remove-input", "talk"]
+algorithm("band_mask")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## It is an old idea, and it met grouped heads at the right size
+#
+# Bands of attention are in the Sparse Transformer of 2019 and in Longformer of 2020; GPT-3 alternates them with full layers. Grouped-query attention is of 2023, and Llama 2 has it from 34B on. Mistral put both into a model of 7B, where memory for the cache is what limits how many users one card can serve.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask why Llama 2 did not group heads at 7B. The paper gives the size of the cache as its reason, and at 7B it could afford it for four thousand tokens.
+#
+# Two minutes.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Build it: the mask in one comparison
+#
+# How far back does each key lie? Between zero and $W - 1$ it is seen.
+#
+# **Predict.** A row of the mask for the tenth token, a window of four: how many ones?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Four, itself included. The commonest slip is five: "the last four and itself".
+#
+# Two minutes.
+
+# %%
+def band(length: int, window: int) -> Tensor:
+    position = torch.arange(length)
+    back = position[:, None] - position[None, :]  # (length, length)
+    return (back >= 0) & (back < window)
+
+
+print(band(6, 3).int())
+assert band(10, 4)[9].sum() == 4
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Build it: slots that are written over
+#
+# A list of as many slots as the window is wide. Each new token takes the slot of its position modulo $W$.
+#
+# **Predict.** After ten tokens and a window of four: what lies in slot 0?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Position 8. Expect "6, the oldest that is kept". The oldest lies in slot 2.
+#
+# Two minutes.
+
+# %% tags=["result"]
+slots = [None] * 4
+for position in range(10):
+    slots[position % 4] = position
+    print(f"after position {position}: {slots}")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Is it right? A full Llama with a band for a mask
+#
+# The truth is the Llama of notebook 06, which knows of no window: we hand the band to its blocks from outside.
+#
+# **Predict.** In single precision, how large is the largest difference of a logit?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# It should be rounding, some millionths. Ask which part of the code the two have in common: all of the block, and nothing of the mask.
+#
+# Two minutes.
+
+# %% tags=["result"]
+torch.manual_seed(0)
+shape = LlamaConfig(101, 48, 4, 4, n_kv_heads=2, ffn_dim=96, max_seq_len=128)
+model = Mistral(shape, window=8).eval()
+for weight in model.parameters():
+    weight.data *= 4  # louder than at the start, so that mistakes are heard
+tokens = torch.randint(1, 101, (3, 40))
+with torch.no_grad():
+    x, angles = model.embedding(tokens), (model.cos[:40], model.sin[:40])
+    for block in model.layers:
+        x = block(x, *angles, band(40, 8))
+    by_hand, ours = model.output(model.norm(x)), model(tokens)
+print(f"largest difference {(ours - by_hand).abs().max():.1e}")
+assert (ours - by_hand).abs().max() < 1e-5
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## Is it right? The Mistral of transformers
+#
+# The library that serves Mistral 7B to the world has a class for it. We write our random model to a folder, open it there with the same window, and compare. Then we tell the library a window that is wider by one.
+#
+# **Predict.** Would anybody notice a window that is off by one without this comparison?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Hardly: the model trains, the loss is fine, and at 4,096 one token more or less is nothing. Compatibility is where it hurts.
+#
+# The second line of the output is the control: a check that cannot fail shows nothing. Three minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+base = stages.get("base")
+big = Mistral(base.model.config, window=8).eval()
+big.load_state_dict(base.model.state_dict())
+asked = torch.randint(1, big.config.vocab_size, (2, 60))
+with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+    save_pretrained(big, base.tokenizer, Path(folder) / "model")
+    for theirs in (8, 9):
+        settings = transformers.AutoConfig.from_pretrained(Path(folder) / "model")
+        made = {k: v for k, v in settings.to_dict().items()
+                if k not in ("model_type", "architectures")}
+        peer = transformers.MistralForCausalLM.from_pretrained(
+            Path(folder) / "model", config=transformers.MistralConfig(
+                **made | {"sliding_window": theirs}), attn_implementation="eager")
+        gap = (big.double()(asked) - peer.double()(asked).logits).abs().max().item()
+        print(f"window 8 against {theirs}: largest difference {gap:.1e}")
+        assert (gap < 1e-5) == (theirs == 8)
+big = big.float()
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# ## The algorithm: append to a cache that rolls
+#
+# What was stored and what is new are handed to attention side by side. Only then are the slots written.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask why the new keys are not simply written and read from the slots, as the cache of notebook 05 does. Give it to them as a riddle; the bug comes in three slides.
+#
+# Two minutes.
+
+# %% tags=["formal", "remove-input", "talk"]
+algorithm("rolling_cache", source=False)
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Is it right? Cut the text anywhere
+#
+# Read a text at once, and read it in pieces through the rolling cache. Cached must equal uncached, however it is cut: token by token, in pieces longer than the window, in one.
+#
+# **Predict.** How many slots does the cache have after forty tokens?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Eight, before and after. Say what is compared: logits of every token, not of the last alone.
+#
+# Two minutes.
+
+# %% tags=["result"]
+def in_pieces(model, tokens: Tensor, cuts: list[int]) -> Tensor:
+    cache = RollingCache(model.config, len(tokens), model.window)
+    return torch.cat([model(part, cache) for part in tokens.split(cuts, 1)], 1)
+
+
+with torch.no_grad():
+    for cuts in ([1] * 40, [25, 15], [3, 20, 1, 9, 7], [40]):
+        gap = (in_pieces(model, tokens, cuts) - ours).abs().max()
+        print(f"{len(cuts):2d} pieces: largest difference {gap:.1e}")
+        assert gap < 1e-5
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## How far does news travel? One window a layer
+#
+# A token sees $W - 1$ tokens before it, and these have seen $W - 1$ before them. We take the gradient of the last token's state after each layer at every token's embedding: where it is zero, nothing has arrived.
+#
+# **Predict.** Four layers, a window of eight: from how many tokens back can news arrive at all? And does it arrive?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Four times seven and itself: twenty-nine. Then look at the colours: the scale is a logarithm. What can arrive is one thing, what does arrive fades from window to window.
+#
+# The paper names a reach of about {{context:mistral.swa.nominal_reach|,}} tokens for {{context:mistral.swa.layers}} layers. That is the border of the coloured field, not the dark part of it. Four minutes.
+
+# %%
+def influence(model, tokens: Tensor) -> Tensor:
+    """Of each token on the last, after every layer: (n_layers, length)."""
+    start = model.embedding(tokens).detach().requires_grad_()
+    positions, mask = model._positions(tokens, None)
+    angles, x, rows = (model.cos[positions], model.sin[positions]), start, []
+    for block in model.layers:
+        x = block(x, *angles, mask)
+        pull, = torch.autograd.grad(x[0, -1].norm(), start, retain_graph=True)
+        rows.append(pull[0].norm(dim=1))
+    return torch.stack(rows)
+
+
+# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+grids, text = {}, tokens[:1, :33]
+for name, wide in (("window 4", 4), ("window 8", 8), ("full attention", 33)):
+    trial = Mistral(shape, wide)
+    trial.load_state_dict(model.state_dict())
+    grid = influence(trial, text)
+    for layer, row in enumerate(grid, 1):
+        assert int((row > 0).sum()) == min(33, layer * (wide - 1) + 1)
+    grids[name] = grid / grid.max(dim=1, keepdim=True).values
+show(drawings.draw_reach(grids),
+     "Three maps, one for each window: rows are layers, columns are tokens before the "
+     "last. The coloured field grows by one window a layer and pales on its far side.",
+     name="15_reach")
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The assertion in the cell is the formula: in layer k exactly k times W minus one tokens and itself.
+#
+# Ask what a model would have to do to use the far end: copy a fact forward, window by window, before it knows that it will be asked. Two minutes.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## Break it: write first, then read
+#
+# The cache of notebook 05 writes new keys and returns what it holds. Do the same with slots, and read a text in pieces of six through a window of eight.
+#
+# **Predict.** Token by token it will be right. Which tokens of a piece are wrong, the first or the last?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The first ones: the last tokens of the piece have been written over keys that the first still needed. Generation, one token at a time, never shows it; reading the prompt does. So a demo works and long prompts are a little stupid.
+#
+# The check is the one above: any cut. Three minutes.
+
+# %%
+class Hasty(RollingCache):
+    """Writes, and then returns what the slots hold."""
+
+    def append(self, layer, key, value):
+        super().append(layer, key, value)
+        return self.keys[layer], self.values[layer]
+
+    def key_positions(self, positions):
+        last = positions[:, -1:]
+        return last - (last - torch.arange(self.window)) % self.window
+
+
+# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+with torch.no_grad():
+    for name, kind in (("fails", Hasty), ("passes", RollingCache)):
+        for size in (1, 6):
+            cache = kind(shape, 3, 8)
+            parts = [model(part, cache) for part in tokens[:, :36].split(size, 1)]
+            gap = (torch.cat(parts, 1) - ours[:, :36]).abs().amax((0, 2))
+            by_place = gap[12:].view(-1, size).amax(0)
+            print(f"{name}, pieces of {size}: largest difference by place in the "
+                  f"piece {[float(f'{x:.0e}') for x in by_place]}")
+    assert (gap < 1e-5).all()
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The last place of a piece is right even in the hasty cache: nothing was written after it.
+#
+# One minute.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Break it: rotate by the slot
+#
+# Keys are stored rotated by their position. Somebody who rotates by the slot instead saves a number and gets angles that start anew every $W$ tokens.
+#
+# **Predict.** Up to which token is that model right?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Up to the eighth, where slot and position are the same. Then every distance across the seam is wrong. On short tests nobody sees it.
+#
+# Two minutes.
+
+# %% tags=["result"]
+class BySlot(Mistral):
+    def _positions(self, tokens, cache):
+        positions, mask = super()._positions(tokens, cache)
+        return positions % self.window, mask
+
+
+wrong = BySlot(shape, 8).eval()
+wrong.load_state_dict(model.state_dict())
+with torch.no_grad():
+    gap = (wrong(tokens) - ours).abs().amax(dim=(0, 2))  # (length,)
+first = int((gap > 1e-4).nonzero()[0])
+print(f"right up to token {first}, then off by up to {gap.max():.1f}")
+assert first == model.window
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## The tiny Mistral beside the tiny Llama
+#
+# The small models of notebook 07 again, two layers, texts of 128 tokens, the same batches. They differ in the window alone: 8, 32, or the whole text. Three seeds.
+#
+# **Predict.** A window of 32 is a quarter of the text. How much of the loss does it cost: much, a little, nothing?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Most of what predicts the next token stands nearby, and two layers double the reach. Read the intervals, and say which differences three seeds can show.
+#
+# The runs are short ones; at the end of a long training the far past may be worth more. Three minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+study = stages.get("windows")
+widths = sorted({row["window"] for row in study})
+label = {w: "full attention" if w == widths[-1] else f"window {w}" for w in widths}
+losses = {w: [row["loss"] for row in study if row["window"] == w] for w in widths}
+show(drawings.draw_losses({label[w]: interval(losses[w]) for w in widths}),
+     "Held-out loss of windows of 8, 32 and 128 tokens with intervals over three "
+     "seeds: the narrower, the higher.", name="15_losses")
+assert sum(losses[widths[0]]) > sum(losses[widths[-1]])
+
+# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
+rows = []
+for narrow in widths[:-1]:
+    gap = paired_difference(losses[narrow], losses[widths[-1]])
+    rows.append([label[narrow], gap.mean, f"{gap.low:+.3f} to {gap.high:+.3f}",
+                 "yes" if gap.excludes(0) else "no"])
+table(rows, ["", "loss above full attention (nats)", "95% interval", "shown?"],
+      "What a window costs, three seeds, pair by pair", ".3f")
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Where the last column says no, say "we cannot tell", not "it costs nothing".
+#
+# One minute.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Where in the text is it paid?
+#
+# Up to position $W$ a window hides nothing. So the lines must begin together.
+#
+# **Predict.** Where do they part: at position 8 and 32, or later?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# With two layers news from two windows back can arrive, so the line of 8 may follow a little longer. Positions are averaged over nine neighbours, or noise would hide it.
+#
+# Two minutes.
+
+# %% tags=["result", "remove-input"]
+curves = {label[w]: [sum(column) / 3 for column in zip(*(
+    row["by_position"] for row in study if row["window"] == w))] for w in widths}
+late = {name: sum(curve[64:]) / len(curve[64:]) for name, curve in curves.items()}
+assert late[label[8]] > late[label[widths[-1]]]
+show(drawings.draw_positions(curves),
+     "Held-out loss against position for three windows: all fall steeply at first; the "
+     "window of eight stays above the others later in the text.",
+     name="15_positions")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## At 7B: where the parameters went
+#
+# Grouping heads frees the matrices that make keys and values. Mistral has as many layers as Llama 2 7B and the same width, and yet half a billion parameters more.
+#
+# **Predict.** Where are they?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# In the feed-forward layers: {{context:models.mistral-7b.d_ff}} wide, where Llama 2 7B has {{context:models.llama2-7b.d_ff}}. So "a 7B that beats a 13B" is a comparison of a little over seven with thirteen, and against Llama 2 7B it has seven per cent more.
+#
+# The sums are those of our own configuration; the ledger counts the same. Three minutes.
+
+# %% tags=["result", "remove-input"]
+def parts(config: LlamaConfig) -> list[float]:
+    """Millions of parameters: keys and values, feed-forward, all."""
+    pairs = 2 * config.dim * config.n_kv_heads * config.head_dim
+    wide = 3 * config.dim * config.ffn_dim
+    return [n / 1e6 for n in (config.n_layers * pairs, config.n_layers * wide,
+                              config.parameter_count())]
+
+
+rows = [[name, *parts(config)] for name, config in (
+    ("Llama 2 7B", llama), ("Mistral 7B", mistral))]
+rows.append(["difference", *(b - a for a, b in zip(rows[0][1:], rows[1][1:]))])
+table(rows, ["", "keys and values", "feed-forward", "all"],
+      "Millions of parameters", ",.0f")
+counted = paper.context("models", "mistral-7b").value["params_recomputed"]
+assert mistral.parameter_count() == counted
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## At 7B: what the window saves
+#
+# Operations of one new token are those of the weights and those of attention. Only attention grows with the text, and a window stops it.
+#
+# **Predict.** At 16 thousand tokens the paper reports about twice the speed. How much do the operations say?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Far less than two: at 7B the weights still dominate at sixteen thousand tokens. The measured speed is of attention kernels and of memory, not of the whole count. Ask where the rest could come from: attention is slower for an operation than a matrix product, and the cache must be read.
+#
+# So a number may be right and still not be what one thought it was. Three minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+rows = []
+for n in (4096, 16_384, 32_768, 131_072):
+    full, banded = (mistral.flops_per_token(k) for k in (n, min(n, window)))
+    stored = [mistral.kv_cache_bytes(1, k) / 2**30 for k in (n, min(n, window))]
+    rows.append([f"{n:,}", full / 1e9, banded / 1e9, full / banded, *stored,
+                 stored[0] / stored[1]])
+table(rows, ["tokens", "full (GFLOP)", "window", "ratio", "full (GiB)",
+             "window", "ratio"], "Mistral 7B, the last token of a text: operations, "
+      "then keys and values", ".1f")
+eighth = paper.context("mistral", "rolling-buffer").value["saving_at_32k"]
+assert f"{rows[2][-1]:.0f}x" == eighth and rows[1][3] < 1.5
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# ## The claim: better than Llama 2 13B on every benchmark
+#
+# The abstract says so. Table 2 of the same paper has twelve benchmarks, all measured by Mistral with the same program. We subtract.
+#
+# **Predict.** On how many of the twelve is the difference positive?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Eleven. The exception is small, two tenths of a point on NaturalQuestions, and nobody should make much of it. But "all" is a word that can be checked, and it took one subtraction.
+#
+# Large are the differences in code and mathematics; small ones are within what another program would give, as the next slide shows. Three minutes.
+
+# %% tags=["result", "remove-input", "talk"]
+scores = paper.context("mistral", "scores").value
+gains = [a - b for a, b in zip(scores["Mistral 7B"], scores["Llama 2 13B"])]
+worse = [name for name, gain in zip(scores["columns"], gains) if gain < 0]
+assert worse == ["NQ"] and len(gains) == 12
+show(drawings.draw_scores(scores["columns"], gains),
+     "Bars of Mistral 7B less Llama 2 13B on twelve benchmarks: eleven to the right of "
+     "zero, NaturalQuestions a little to the left.", name="15_scores")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Whose numbers? The same model, measured twice
+#
+# Mistral measured Llama 2 13B anew. Llama 2's own Table 20 has five of these benchmarks.
+#
+# **Predict.** How far apart are two measurements of one model: tenths of a point, one point, five?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Up to about two points: number of examples in the prompt, scoring by label or by full text, and more. Notebook 14 is about that. A difference of half a point between two papers is none.
+#
+# Two minutes.
+
+# %% tags=["result", "remove-input"]
+own = paper.table("table_20")
+columns, row = own.raw["columns"], next(
+    row for row in own.raw["rows"] if row[:2] == ["Llama 2", "13B"])
+theirs = dict(zip(scores["columns"], scores["Llama 2 13B"]))
+rows = [[name, row[columns.index(name)], theirs[name],
+         theirs[name] - row[columns.index(name)]] for name in columns if name in theirs]
+table(rows, ["benchmark", "Llama 2 paper", "Mistral paper", "difference"],
+      "Llama 2 13B, percent", ".1f")
+assert max(abs(row[3]) for row in rows) > 0.5
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# ## What the paper reports, and what it keeps to itself
+#
+# The weights came under {{context:mistral.release.license}}, freer than Llama's licence. What they were trained on, and on how many tokens, is not said. Llama 2 gives fewer rights and more facts.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask which of the two they would call more open. Both answers are right, and that is the point: a licence, a recipe and data are three things.
+#
+# Its chat version was tuned on public instruction data alone, without reinforcement learning. Two minutes.
+
+# %% tags=["remove-input", "talk"]
+rows = [["licence of the weights", "community licence of Meta",
+         paper.context("mistral", "release").value["license"]],
+        ["training tokens", paper.context("models", "llama2-7b").value["tokens"],
+         paper.context("mistral", "openness-irony").value["tokens"]],
+        ["attention at 7B", "multi-head, full", "8 key-value heads, window"],
+        ["context in tokens", llama.max_seq_len, mistral.max_seq_len],
+        ["alignment of the chat model", "SFT, RLHF in five versions",
+         "public instructions, no RLHF"]]
+table(rows, ["", "Llama 2 7B", "Mistral 7B"], "Two kinds of open")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# ## What changed since: the window went, the grouped heads stayed
+#
+# The next version of the same model, of March 2024, dropped the window and raised the base of RoPE to {{context:mistral.swa-dropped.rope_base|,}} for a context of {{context:mistral.swa-dropped.context|,}} tokens. Mixtral, of December 2023, has none either. Grouped-query attention is in Llama 3 at every size.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask why. Full attention got cheaper by better kernels and longer training; a border in what can be looked up is hard to explain to users. Later models mix windows and full layers, which is GPT-3's idea again.
+#
+# Two minutes.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 1: what lies where (6 minutes)
+#
+# After `read` tokens, positions 0 to `read - 1`, return what each of `window` slots holds: a position, or -1 where nothing was written yet.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Slips: positions in order, which is what a queue holds, and counting from one.
+#
+# Six minutes.
+
+# %% tags=["exercise", "minutes-6"]
+def held(read: int, window: int) -> list[int]:
+    """The position in each slot."""
+    ### BEGIN SOLUTION
+    last = read - 1
+    found = [last - (last - slot) % window for slot in range(window)]
+    return [position if position >= 0 else -1 for position in found]
+    ### END SOLUTION
+
+
+checks.check_held(held)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 2: who is seen (4 minutes)
+#
+# Return the positions that the token at position `query` sees through a window, in rising order.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Slips: one too many, the token itself left out, positions below zero.
+#
+# Four minutes.
+
+# %% tags=["exercise", "minutes-4"]
+def seen(query: int, window: int) -> list[int]:
+    """Positions of the keys."""
+    ### BEGIN SOLUTION
+    return list(range(max(0, query - window + 1), query + 1))
+    ### END SOLUTION
+
+
+checks.check_seen(seen)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 3: bytes of a cache (6 minutes)
+#
+# One text of `length` tokens, 16-bit numbers. `window` is None for full attention. Return the bytes of keys and values.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Slips: keys without values, one layer, the window where the text is shorter.
+#
+# Six minutes.
+
+# %% tags=["exercise", "minutes-6"]
+def cache_bytes(length: int, window: int | None, layers: int, kv_heads: int,
+                head_dim: int) -> int:
+    """Bytes of the keys and values of one text."""
+    ### BEGIN SOLUTION
+    stored = length if window is None else min(length, window)
+    numbers = 2 * layers * stored * kv_heads * head_dim
+    return 2 * numbers
+    ### END SOLUTION
+
+
+checks.check_cache_bytes(cache_bytes)
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# ## What to take home
+#
+# Mistral 7B is Llama 2 with eight key-value heads, a wider feed-forward layer, and a window. The window makes the cache level and lets news travel one window a layer, ever fainter. The founders signed Llama 1 and not Llama 2. The claim holds on eleven benchmarks of twelve, and two measurements of one model differ by more than some of the differences.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Ask each row for one sentence of a press release that they would now check, and how.
+#
+# Two minutes.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Where to read on
+#
+# [Mistral 7B](https://arxiv.org/abs/2310.06825). [Longformer](https://arxiv.org/abs/2004.05150), the band. [Sparse Transformers](https://arxiv.org/abs/1904.10509). [Grouped-query attention](https://arxiv.org/abs/2305.13245). [Llama 1](https://arxiv.org/abs/2302.13971), for its list of authors.
+#
+# Next: notebook 16, discussion and future research.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The first link is nine pages, pictures included. One minute.

@@ -1,10 +1,12 @@
 """Two jobs at a time: in their order, never more, and stopped together."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from build_fixtures import tree  # noqa: F401
 from models import one_line
@@ -14,17 +16,22 @@ from minillama.build.jobs import Job, ready, run_all
 from minillama.errors import UserError
 
 WORKER = """
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 kind, name = sys.argv[1:]
 log = pathlib.Path(__file__).parent / f"{name}.json"
 began = time.time()
-log.write_text(json.dumps([began, None]))
+log.write_text(json.dumps([began, os.getpid()]))
+if name != "endless":
+    while list(log.parent.glob("endless.*")) == [] and name in ("wrong", "silent"):
+        time.sleep(0.05)
 print(f"{name}: done", flush=True)
 print("a bar 10%\\rstage " + name + " took 1 s", file=sys.stderr, flush=True)
 if name == "wrong":
     sys.exit("wrong: cell w-01 failed: ValueError")
 if name == "silent":
     sys.exit(3)
+if name == "killed":
+    os.kill(os.getpid(), 9)
 time.sleep(30 if name == "endless" else 0.5)
 log.write_text(json.dumps([began, time.time()]))
 """
@@ -39,7 +46,12 @@ def worker(tmp_path, monkeypatch):
     file = tmp_path / "worker.py"
     file.write_text(WORKER, encoding="utf-8")
     monkeypatch.setattr(jobs, "COMMAND", [sys.executable, str(file)])
-    return lambda name: json.loads((tmp_path / f"{name}.json").read_text("utf-8"))
+
+    def times(name):
+        return json.loads((tmp_path / f"{name}.json").read_text("utf-8"))
+
+    times.folder = tmp_path
+    return times
 
 
 def test_who_holds_up_most_begins_first():
@@ -67,14 +79,45 @@ def test_jobs_wait_for_what_they_need_and_run_two_at_a_time(worker, capsys):
 
 
 @pytest.mark.parametrize("name, words", [
-    ("wrong", ["wrong: cell w-01 failed: ValueError"]), ("silent", ["stage silent"])])
+    ("wrong", ["wrong: cell w-01 failed: ValueError"]),
+    ("silent", ["stage silent", "status 3"])])
 def test_one_failure_stops_the_other_and_starts_nothing(worker, tmp_path, name, words):
-    started = time.monotonic()
     with pytest.raises(UserError) as error:
         run_all([job("endless", seconds=9), job(name), job("later", name)])
     one_line(error.value, *words)
-    assert time.monotonic() - started < 20
-    assert worker("endless")[1] is None and not (tmp_path / "later.json").exists()
+    assert not psutil.pid_exists(worker("endless")[1])
+    assert not (tmp_path / "later.json").exists()
+
+
+def test_a_killed_job_says_so(worker):
+    with pytest.raises(UserError) as error:
+        run_all([job("killed")])
+    one_line(error.value, "stage killed", "signal 9")
+
+
+def test_ctrl_c_stops_all_jobs(worker, monkeypatch):
+    def impatient(_seconds):
+        if any(one.exists() for one in [worker.folder / "endless.json"]):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs.time, "sleep", impatient)
+    with pytest.raises(KeyboardInterrupt):
+        run_all([job("endless")])
+    assert not psutil.pid_exists(worker("endless")[1])
+
+
+def test_a_stopped_stage_clears_its_draft_away(tmp_path):
+    """The real worker: SIGTERM while it makes a stage."""
+    place = {"MINILLAMA_ARTIFACTS": str(tmp_path)}
+    with subprocess.Popen([*jobs.COMMAND, "stage", "corpus"], env={**os.environ, **place},
+                          stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob(".*-*")):  # a draft
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        said = process.stderr.read()
+    assert process.returncode == 1 and said.strip().endswith("stopped")
+    assert not list(tmp_path.glob(".*-*"))
 
 
 def test_a_job_that_does_not_exist_is_one_line():

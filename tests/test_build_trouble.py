@@ -28,8 +28,7 @@ def test_ctrl_c_leaves_the_old_notebook_and_the_next_build_goes_on(tree, capsys)
     assert "the same command goes on" in code and code.strip().count("\n") == 0
     after = tree.contents()
     changed = {name for name in before | after if before.get(name) != after.get(name)}
-    assert changed == {"notebooks/00_a.ipynb", "build/state/00_a.json",
-                       "build/student/00_a.ipynb"}
+    assert changed == {"notebooks/00_a.ipynb", "build/state/00_a.json"}
     assert tree.notebook("00_a").cells[1].outputs[0].text == "new\n"
     tree.write("01_b", "print('now')")
     assert "1 of 2 notebooks to run" in run_cli(capsys, "build")[1]

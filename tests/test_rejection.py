@@ -7,8 +7,8 @@ import pytest
 import torch
 from models import loud, one_line
 
-from minillama.alignment.rejection import (Best, RejectionSettings, best_of, best_of_n,
-                                           best_of_n_kl, keep_best, max_and_median,
+from minillama.alignment.rejection import (RejectionSettings, best_of, best_of_n,
+                                           best_of_n_kl, max_and_median,
                                            rejection_round)
 from minillama.config import LlamaConfig
 from minillama.errors import UserError
@@ -53,12 +53,6 @@ def test_best_of_and_the_curves_by_hand():
     with pytest.raises(UserError) as error:
         best_of([["a", "b"]], scores)
     one_line(error.value, "differ")
-
-
-def test_the_best_of_all_rounds_is_kept():
-    first = [Best(0, "old", 1.0), Best(1, "old", 2.0)]
-    second = [Best(0, "new", 1.0), Best(1, "new", 1.5), Best(2, "new", -3.0)]
-    assert [best.example for best in keep_best(first, second)] == ["new", "old", "new"]
 
 
 def test_a_round_keeps_the_answer_that_scored_highest():

@@ -12,7 +12,8 @@ from models import loud, one_line
 from minillama.alignment import rlhf, studies
 from minillama.alignment.chat import Encoded, encode_answer
 from minillama.alignment.judges import (
-    VIEWS, Judges, compare, compare_drawn, encode_items, ranked, refresh, scorer, truth)
+    VIEWS, Judges, compare, compare_drawn, divide, encode_items, ranked, refresh,
+    scorer, truth)
 from minillama.alignment.judging import Judgement, judge_policy
 from minillama.alignment.losses import standardise
 from minillama.alignment.ppo import PPOSettings
@@ -105,6 +106,14 @@ def test_each_annotator_gets_its_own_prompts_and_a_tenth_of_the_others(policy):
         assert len(prompts) > len(mine) > own[view] / 2
 
 
+def test_any_part_of_what_annotators_get_is_mixed():
+    items = [*make_tasks(300), *make_unsafe(300)]
+    for view, mine in divide(items, 0).items():
+        lures = sum(item.unsafe for item in mine[:100])
+        other = lures if view == "helpfulness" else 100 - lures
+        assert 3 <= other <= 20
+
+
 def test_scores_do_not_depend_on_who_is_scored_beside(judges):
     """Rows are scored in order of length, and come back in their own."""
     generator = torch.Generator().manual_seed(0)
@@ -138,7 +147,7 @@ def test_comparisons_are_of_answers_that_were_drawn_to_their_own_prompt(policy):
         for i, text in zip(numbers, answers(rollout, TOKENIZER)):
             said[ITEMS[i].prompt].add(text)
     pairs = compare_drawn(drawn, ITEMS, TOKENIZER, 3, 0)
-    assert all(len(mine) > 20 for mine in pairs.values())
+    assert all(len(mine) > 8 for mine in pairs.values())
     for pair in (pair for mine in pairs.values() for pair in mine):
         assert {pair.chosen, pair.rejected} <= said[pair.prompt]
         assert pair.chosen != pair.rejected
@@ -146,6 +155,11 @@ def test_comparisons_are_of_answers_that_were_drawn_to_their_own_prompt(policy):
     assert sum(p.prompt in lures for p in pairs["safety"]) > len(pairs["safety"]) / 2
     same = {ITEMS[0].prompt: ["An owl.", "An owl."]}  # equal answers say nothing
     assert among(ITEMS[:1], same, Annotator("safety"), Random(0)) == []
+    four = {ITEMS[0].prompt: ["a", "b", "c", "d"]}
+    for each, wanted in ((4, 4), (6, 6), (9, 6)):  # no two answers meet twice
+        found = among(ITEMS[:1], four, Annotator("safety"), Random(0), each)
+        assert len(found) == len({frozenset((p.chosen, p.rejected)) for p in found})
+        assert len(found) == wanted
 
 
 def test_new_judges_are_asked_before_they_learn(policy, judges):
@@ -232,6 +246,11 @@ def test_too_few_prompts_are_one_line(policy, judges):
     with pytest.raises(UserError) as error:
         run(policy, judges, {}, ITEMS[:5], TOKENIZER, SMALL)
     one_line(error.value, "27", "5")
+    for wrong, word in (({"prompts": 0}, "prompts"), ({"comparisons": -1}, "comparisons"),
+                        ({"rejection": RejectionSettings(samples=1)}, "samples")):
+        with pytest.raises(UserError) as error:
+            replace(SMALL, **wrong)
+        one_line(error.value, word)
     with pytest.raises(UserError) as error:
         encode_items(TOKENIZER, [])
     one_line(error.value, "empty")

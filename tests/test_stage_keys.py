@@ -175,6 +175,32 @@ def test_a_functions_digest_covers_its_helpers_and_no_strangers(tmp_path):
     assert digest_of_first(tmp_path, comment="a", number=2, other=1) != before
 
 
+@pytest.mark.parametrize("name", stages.names())
+def test_every_module_that_a_maker_names_counts(name):
+    """Without running it: what its functions use of other files is in the closure of
+    the modules of the stage, or of a stage that it needs."""
+    counted, waiting = set(), [name]
+    while waiting:
+        stage = stages.STAGES[waiting.pop()]
+        counted |= set().union(*map(dependencies.closure, stage.modules))
+        waiting += stage.needs
+    named = {text for text in dependencies.used_by(stages.STAGES[name].make).values()
+             if text.startswith("minillama.")}
+    keeping = {"minillama.artifacts", "minillama.files", "minillama.checkpoint"}
+    assert named - counted - keeping == set()
+
+
+@pytest.mark.parametrize("name, constant", [
+    ("sft_study", "KINDS"), ("forgetting", "JUDGED"), ("rlhf", "SEEDS"),
+    ("overoptimisation", "WEAK"), ("ghost", "LONG"), ("rewards", "OWN")])
+def test_the_constants_of_a_maker_count(name, constant, monkeypatch):
+    make = stages.STAGES[name].make
+    before = stages.key(name)
+    assert make.__globals__[constant] is not None
+    monkeypatch.setitem(make.__globals__, constant, "another")
+    assert stages.key(name) != before
+
+
 @pytest.mark.parametrize("stage, helper", [
     ("base", "strengthen"), ("sft", "prompts"), ("rewards", "public")])
 def test_the_helpers_of_a_stage_count(stage, helper, monkeypatch):

@@ -8,6 +8,7 @@ from models import loud
 from test_rlhf import CONFIG, ITEMS, SMALL, TOKENIZER, judges, policy, weights  # noqa: F401
 
 from minillama.alignment import ghost, studies, studies_rl
+from minillama.alignment.judges import Judges
 from minillama.alignment.preferences import judge
 from minillama.alignment.reward import RewardSettings
 from minillama.alignment.sft import SFTSettings
@@ -76,14 +77,19 @@ def test_with_one_round_there_is_nothing_to_forget(policy, judges, rounds,  # no
 
 
 def test_the_penalty_changes_the_reward_and_not_the_first_answers(policy, judges):  # noqa: F811
-    runs = studies_rl.overoptimisation(policy, {"weak": judges, "strong": judges},
-                                       (0.0, 0.5), ITEMS[:12], TOKENIZER, SMALL.ppo)
+    other = Judges(judges.safety, judges.helpfulness)
+    runs = studies_rl.overoptimisation(
+        policy, {"weak": judges, "strong": other}, (0.0, 0.5), ITEMS[:12], TOKENIZER,
+        replace(SMALL.ppo, iterations=4, policy_rate=1e-2))
     assert [(r["reward"], r["beta"]) for r in runs] == [
         ("weak", 0.0), ("weak", 0.5), ("strong", 0.0), ("strong", 0.5), ("truth", 0.5)]
     first = [run["rows"][0] for run in runs[:-1]]
-    assert len({row["score"] for row in first}) == len({row["utility"]
-                                                        for row in first}) == 1
-    assert first[0]["reward"] == pytest.approx(first[0]["score"])
+    assert len({row["utility"] for row in first}) == 1
+    assert first[0]["score"] == first[1]["score"] != first[2]["score"]
+    for run in runs:
+        end = run["rows"][-1]
+        assert end["kl"] != 0
+        assert end["reward"] == pytest.approx(end["score"] - run["beta"] * end["kl"])
 
 
 def test_the_two_sides_of_ghost_attention_differ_by_their_layout(monkeypatch):

@@ -105,7 +105,7 @@ events = [(when["seed"], f"{millions['seed']:.0f} million euros", "orange"),
 days = (date.fromisoformat(when["release"]) - date.fromisoformat(out)).days
 assert days == paper.context("mistral", "release").value["days_after_llama2"]
 show(drawings.draw_timeline(events),
-     "A line of the year 2023 with four dates: the seed round in June, Llama 2 in July, "
+     "A line of the year 2023 with four dates: a seed round in June, Llama 2 in July, "
      "Mistral 7B in September, a second round in December.", name="15_timeline")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parent
 
@@ -70,21 +71,38 @@ def code_digest(module: str) -> str:
 
 
 def function_digest(function: Callable) -> str:
-    """A digest of a function's code and of all functions of its own file that it uses,
-    directly or not, comments and docstrings aside."""
+    """A digest of a function's code and of all functions and classes of its own file
+    that it uses, directly or not, comments and docstrings aside; and of the constants,
+    whose names are in capitals."""
+    parts = used_by(function)
+    code = "\n".join(f"{name} {parts[name]}" for name in sorted(parts))
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def used_by(function: Callable) -> dict[str, str]:
+    """Code of a function, and code or value of all that it uses, by name; of other
+    files only what is asked for is given, not its code."""
+    function = inspect.unwrap(function)
     found: dict[str, str] = {}
-    waiting = [function]
+    waiting: list[Any] = [function]
     while waiting:
         one = inspect.unwrap(waiting.pop())
-        if one.__qualname__ not in found:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(one)))
-            found[one.__qualname__] = _bare(tree)
-            used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-            known = (one.__globals__.get(name) for name in used)
-            waiting += [other for other in known if inspect.isfunction(other)
-                        and other.__module__ == one.__module__]
-    code = "\n".join(found[name] for name in sorted(found))
-    return hashlib.sha256(code.encode()).hexdigest()
+        if one.__qualname__ in found:
+            continue
+        tree = ast.parse(textwrap.dedent(inspect.getsource(one)))
+        found[one.__qualname__] = _bare(tree)
+        for name in {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}:
+            value = function.__globals__.get(name)
+            if inspect.isfunction(value) or inspect.isclass(value):
+                if value.__module__ == function.__module__:
+                    waiting.append(value)
+                else:
+                    found[name] = value.__module__
+            elif inspect.ismodule(value):
+                found[name] = value.__name__
+            elif name.isupper() and value is not None and " at 0x" not in repr(value):
+                found[name] = repr(value)
+    return found
 
 
 def _bare(tree: ast.Module) -> str:

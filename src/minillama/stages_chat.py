@@ -1,6 +1,6 @@
 """The stages behind base: SFT, reward models, RLHF-V1 to V5, and their studies.
 
-Every study has three seeds. What is measured is the truth of the Pasture, on prompts
+Every study has three seeds, but that of over-optimisation one. What is measured is the truth of the Pasture, on prompts
 of its held-out split, of which no model and no reward model has seen any.
 """
 
@@ -179,7 +179,7 @@ def _make_reward_study(folder: Path) -> None:
     chat = get("sft")
     train, heldout = (public(split)["helpfulness"] for split in PUBLIC)
     scaling = studies.reward_scaling(chat.model, chat.tokenizer, train, heldout,
-                                     (150, 450, 1350), (2, 4), REWARD, SEEDS)
+                                     (200, 500, 1400), (2, 4), REWARD, SEEDS)
     margins = studies.margins(chat.model, chat.tokenizer, train, heldout, 700, REWARD,
                               SEEDS)
     write_json(folder / "rows.json", {"scaling": scaling, "margins": margins})
@@ -275,9 +275,11 @@ CHAT_STAGES = (
           _make_rewards, _open_rewards, ("minillama.alignment.judges",), 80),
     Stage("reward_study", ("sft",), {**asdict(REWARD), "public": PUBLIC,
                                      "seeds": SEEDS},
-          _make_reward_study, _open_rows, ("minillama.alignment.studies",), 80),
+          _make_reward_study, _open_rows,
+          ("minillama.alignment.studies", "minillama.alignment.judges"), 80),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
-          _make_rlhf, _open_rlhf, ("minillama.alignment.judging",), 320),
+          _make_rlhf, _open_rlhf,
+          ("minillama.alignment.rlhf", "minillama.alignment.judging"), 320),
     Stage("forgetting", ("rewards",), {**asdict(FORGETFUL), "seeds": SEEDS},
           _make_forgetting, _open_rows, ("minillama.alignment.studies_rl",), 50),
     Stage("overoptimisation", ("rewards",), {**asdict(OVER), "betas": BETAS,

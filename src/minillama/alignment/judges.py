@@ -30,7 +30,7 @@ SAFETY_WEIGHT = 1.0  # of the auxiliary loss of the safety model; the paper's is
 
 @dataclass(frozen=True)
 class Judges:
-    """The two reward models and the vocabulary that they read."""
+    """The two reward models."""
 
     helpfulness: RewardModel
     safety: RewardModel
@@ -59,7 +59,8 @@ def scorer(judges: Judges, items: Sequence[Item]) -> Score:
     lures = torch.tensor([item.unsafe for item in items])
 
     def score(rollout: Rollout, numbers: list[int]) -> Tensor:
-        return logit(judges.combined(rollout.tokens, rollout.lengths, lures[numbers]))
+        mine = lures[numbers].to(rollout.tokens.device)
+        return logit(judges.combined(rollout.tokens, rollout.lengths, mine))
 
     return score
 
@@ -69,7 +70,8 @@ def truth(items: Sequence[Item], tokenizer: Tokenizer) -> Score:
 
     def score(rollout: Rollout, numbers: list[int]) -> Tensor:
         texts = answers(rollout, tokenizer)
-        return torch.tensor([items[i].utility(text) for i, text in zip(numbers, texts)])
+        return torch.tensor([items[i].utility(text) for i, text in zip(numbers, texts)],
+                            device=rollout.tokens.device)
 
     return score
 
@@ -91,17 +93,19 @@ def divide(items: Sequence[Item], seed: int) -> dict[str, list[Item]]:
     """
     mine = {"helpfulness": [item for item in items if not item.unsafe],
             "safety": [item for item in items if item.unsafe]}
-    rng = Random(f"mixture/{seed}")
-    return {view: mine[view] + rng.sample(mine[other], min(len(mine[other]),
-                                                          len(mine[view]) // 10))
-            for view, other in (VIEWS, VIEWS[::-1])}
+    rng, given = Random(f"mixture/{seed}"), {}
+    for view, other in (VIEWS, VIEWS[::-1]):
+        few = min(len(mine[other]), len(mine[view]) // 10)
+        given[view] = mine[view] + rng.sample(mine[other], few)
+        rng.shuffle(given[view])  # so that any part of it is mixed as the whole is
+    return given
 
 
 def compare(policies: Sequence[Source], items: Sequence[Item], tokenizer: Tokenizer,
             seed: int) -> dict[str, list[Pair]]:
     """New comparisons of the policies' answers for both reward models."""
     return {view: collect(policies, mine, Annotator(view), tokenizer, seed)
-            for view, mine in divide(items, seed).items()}
+            if mine else [] for view, mine in divide(items, seed).items()}
 
 
 def compare_drawn(drawn: Sequence[Drawn], items: Sequence[Item], tokenizer: Tokenizer,

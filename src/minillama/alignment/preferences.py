@@ -7,6 +7,7 @@ here are simulated, see pasture/annotators.py.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from random import Random
 
 import torch
@@ -78,11 +79,12 @@ def collect(policies: Sequence[Source], tasks: Sequence[Task | Request],
 def among(items: Sequence[Task | Request], texts: Mapping[str, Sequence[str]],
           annotator: Annotator, rng: Random, each: int = 2) -> list[Pair]:
     """Comparisons of answers that are there already: ``texts`` holds those to every
-    prompt, at least two, and ``each`` pairs of them are drawn for every item."""
+    prompt, and up to ``each`` different pairs of them are drawn for every item."""
     pairs = []
     for index, item in enumerate(items):
-        for _ in range(each):
-            first, second = rng.sample(texts[item.prompt], 2)
+        possible = list(combinations(texts[item.prompt], 2))
+        for two in rng.sample(possible, min(each, len(possible))):
+            first, second = rng.sample(two, 2)  # nobody is always shown first
             if first != second:
                 pairs.append(judge(item, first, second, annotator, rng, index))
     return pairs

@@ -126,19 +126,6 @@ def _examples(rollout: Rollout) -> list[Encoded]:
     return [Encoded(tokens[:end], mask[:end]) for tokens, mask, end in rows]
 
 
-def keep_best(*rounds: Sequence[Best]) -> list[Best]:
-    """The best answer to each prompt over several rounds, the later among equals.
-
-    At first the paper imitated the last round alone and saw skills fade that earlier
-    rounds had (rhymes); it then kept top answers of all rounds (section 3.2.3).
-    """
-    kept: dict[int, Best] = {}
-    for best in (best for one in rounds for best in one):
-        if best.number not in kept or best.score >= kept[best.number].score:
-            kept[best.number] = best
-    return [kept[number] for number in sorted(kept)]
-
-
 def max_and_median(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Mean over prompts of the best and of the median of the first 1, 2, ... answers.
 

@@ -5,6 +5,7 @@ answers of the newest model, and the reward models learn from that before they c
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -37,7 +38,7 @@ from .preferences import Pair
 from .rejection import Best, Drawn, RejectionSettings, choose, draw_answers
 from .reward import RewardSettings, accuracy
 from .rollout import Rollout, sample
-from .sft import Row, SFTSettings, finetune
+from .sft import Row, SFTSettings, check_settings, finetune
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ class RLHFSettings:
                                    policy_rate=2e-4, value_warmup=3)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        check_settings(self, may_be_zero=("seed", "keep"))
+        if self.rejection.samples < 2:
+            raise UserError("rounds compare the answers to a prompt, so samples must "
+                            f"be at least 2, not {self.rejection.samples}")
+
 
 @dataclass
 class Run:
@@ -71,6 +79,8 @@ def imitate(policy: Llama, best: Sequence[Encoded], settings: SFTSettings) -> Ll
     """A copy of ``policy``, fine-tuned on the best answers."""
     model = copy.deepcopy(policy)
     windows = pack(best, settings.length)
+    steps = settings.epochs * math.ceil(len(windows) / settings.batch)
+    settings = replace(settings, warmup=min(settings.warmup, steps - 1))
     finetune(model, windows, settings, progress=False)
     return model
 
@@ -121,8 +131,9 @@ class State:
 def rejection_version(state: State, number: int, items: Sequence[Item],
                       tokenizer: Tokenizer, settings: RLHFSettings) -> Row:
     """Make version ``number`` and leave the state to the next; returns a row of notes:
-    those of ``new_judges``, what the reward models said of the answers (mean of the
-    best and of the median, logits), and the true utility of the best.
+    those of ``new_judges``, what the refreshed reward models said of the answers (mean
+    of the best and of the median, logits, cut answers lowered), and the true utility of
+    the best.
     """
     # step 1: answers of the newest model, and judges who know them
     drawn, row = new_judges(state, number, items, tokenizer, settings)

@@ -36,7 +36,8 @@ def forgetting(start: Llama, judges: Judges, items: Items, asked: Items,
     rows, n = [], settings.prompts
     for seed in seeds:
         for cure in (False, True):
-            mine, state = replace(settings, seed=seed, keep=cure), State(start, judges, {})
+            mine = replace(settings, seed=seed, keep=cure)
+            state = State(start, judges, {})
             for number in range(1, settings.rounds + 1):
                 part = items[n * (number - 1) : n * number]
                 best, _ = rejection_round(

@@ -36,14 +36,27 @@ def remember(name: str, **values: Any) -> None:
 
 
 def stages_used(source: str) -> list[str]:
-    """Names of the stages that a source asks for, with those they need."""
+    """Names of the stages that a source asks for, by itself or through a helper of the
+    notebooks (minillama.teach) that it imports, with those they need."""
     found: set[str] = set()
-    waiting = set(re.findall(r'stages\.get\(\s*"(\w+)"', source))
+    texts = [source, *(_bytes(file).decode() for file in _helpers(source))]
+    waiting = {name for text in texts
+               for name in re.findall(r'\bget\(\s*"(\w+)"', text)} & set(stages.STAGES)
     while waiting:
         name = waiting.pop()
         found.add(name)
         waiting |= set(stages.STAGES[name].needs) if name in stages.STAGES else set()
     return [name for name in stages.names() if name in found]
+
+
+def _helpers(source: str) -> list[Path]:
+    try:
+        names = imports(ast.parse(_python(source)))
+    except SyntaxError:  # its notebook will say so
+        return []
+    files = (PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+             for name in sorted(names) if name.startswith("minillama.teach."))
+    return [file for file in files if file.exists()]
 
 
 @cache

@@ -6,6 +6,7 @@ small as ours two of them do more on two cores than one with two threads.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from .paths import ROOT
 
 LANES = 2
 COMMAND = [sys.executable, "-m", "minillama.build.jobs"]
-THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUTF8": "1"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def _start(job: Job) -> Running:
     said = (tempfile.TemporaryFile(), tempfile.TemporaryFile())
     process = subprocess.Popen(
         [*COMMAND, job.kind, job.name], cwd=ROOT, env={**os.environ, **THREADS},
-        stdin=subprocess.DEVNULL, stdout=said[0], stderr=said[1])
+        stdin=subprocess.DEVNULL, stdout=said[0], stderr=said[1],
+        start_new_session=os.name == "posix")  # Ctrl-C reaches the parent alone
     return Running(job, process, said)
 
 
@@ -112,35 +114,54 @@ def _finish(one: Running, bar: tqdm) -> None:
         lines.append([line for line in text.splitlines() if line.strip()])
         file.close()
     if one.process.returncode != 0:
-        last = (lines[1] or lines[0] or ["it gave no reason"])[-1]
-        raise UserError(last if last.startswith(one.job.name)
-                        else f"{one.job.kind} {one.job.name}: {last}")
+        raise UserError(_complaint(one.job, one.process.returncode, lines[1]))
     for line in lines[0] + [line for line in lines[1] if line.startswith("stage ")]:
         bar.write(line)
 
 
+def _complaint(job: Job, status: int, lines: Sequence[str]) -> str:
+    """Why a job failed, in one line."""
+    if status < 0:
+        return f"{job.kind} {job.name} was killed by signal {-status}"
+    last = lines[-1] if lines else ""
+    if status != 1 or not last or last.startswith("stage "):
+        return f"{job.kind} {job.name} ended with status {status} and gave no reason"
+    return last if last.startswith(job.name) else f"{job.kind} {job.name}: {last}"
+
+
 def _stop(running: Sequence[Running]) -> None:
+    """Ask all to stop, and end those that do not within ten seconds."""
     for one in running:
         with suppress(OSError):
             one.process.terminate()
-    for one in running:
-        try:
-            one.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+    try:
+        for one in running:
+            with suppress(subprocess.TimeoutExpired):
+                one.process.wait(timeout=10)
+    finally:
+        for one in running:
             one.process.kill()
-        for file in one.said:
-            file.close()
+            one.process.wait()
+            for file in one.said:
+                file.close()
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)  # once is enough
+    raise KeyboardInterrupt
 
 
 def main(kind: str, name: str) -> None:
     """One job, in the process that was started for it."""
+    signal.signal(signal.SIGTERM, _interrupt)  # so that drafts are cleared away
     try:
         if kind == "stage":
             from .. import stages
             stages.get(name)
         else:
             from . import make
-            make.one(name)
+            make.run_and_publish(name)
     except UserError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

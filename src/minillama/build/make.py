@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .jobs import Job, run_all
 from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, SLIDES, SOURCES, STUDENT
 from .source import read, sources
 from .student import student_edition
+from .vendor import up_to_date, vendor
 
 WORTH = 120  # seconds of work from which on two processes pay
 GAIN = 1.3  # two lanes of one thread against one of two, about
@@ -46,17 +48,22 @@ def build(wanted: list[str] | None = None) -> list[Row]:
     state = load_state()
     stale = [p for p in chosen if not _current(p, state)]
     jobs = _jobs(stale, state)
-    _announce(jobs, len(stale), len(chosen))
-    if sum(job.seconds for job in jobs) > WORTH and os.cpu_count() != 1:
+    seconds = sum(job.seconds for job in jobs)
+    parallel = seconds > WORTH and os.cpu_count() != 1
+    _announce(len(stale), len(chosen), len(jobs),
+              seconds / GAIN if parallel else seconds)
+    if parallel:
+        with suppress(UserError):  # without a network: said when all is run
+            vendor()
         run_all(jobs)
     else:
         for job in jobs:
             if job.kind == "stage":
                 stages.get(job.name)
             else:
-                one(job.name)
+                run(SOURCES / f"{job.name}.py")
     rows = [_publish(path) for path in chosen]
-    _check_slides([p for p in chosen])
+    _check_slides(chosen)
     readme.write_index()
     readme.write_figures()
     if wanted is None:
@@ -78,7 +85,7 @@ def _jobs(stale: list[Path], state: dict) -> list[Job]:
     """What has to be done for these notebooks, each job after those it needs."""
     used = {path.stem: stages_used(path.read_text(encoding="utf-8")) for path in stale}
     missing = _missing({name for names in used.values() for name in names})
-    jobs = [Job("stage", name, frozenset(stages.STAGES[name].needs) & set(missing),
+    jobs = [Job("stage", name, frozenset(_below(name)) & set(missing),
                 stages.STAGES[name].seconds) for name in stages.names()
             if name in missing]
     return jobs + [Job("notebook", name, frozenset(names) & set(missing),
@@ -86,20 +93,27 @@ def _jobs(stale: list[Path], state: dict) -> list[Job]:
                    for name, names in used.items()]
 
 
-def _announce(jobs: list[Job], stale: int, chosen: int) -> None:
+def _below(name: str) -> set[str]:
+    """All stages that a stage needs, directly or not."""
+    needs = set(stages.STAGES[name].needs)
+    return needs.union(*map(_below, needs))
+
+
+def _announce(stale: int, chosen: int, jobs: int, seconds: float) -> None:
     if not jobs:
         print("no notebook has to run: nothing they are made from has changed")
         return
-    seconds = sum(job.seconds for job in jobs)
-    print(f"{stale} of {chosen} notebooks to run and {len(jobs) - stale} stages to "
-          f"make for them, about {max(1, round(seconds / 60 / GAIN))} min:")
+    print(f"{stale} of {chosen} notebooks to run and {jobs - stale} stages to make for "
+          f"them, about {max(1, round(seconds / 60))} min:")
 
 
-def one(name: str) -> None:
-    """Run one notebook and write its deck, page and student edition."""
+def run_and_publish(name: str) -> None:
+    """Run one notebook, and write its deck, page and student edition if the parts that
+    these need are there: two jobs must not fetch them at once."""
     path = SOURCES / f"{name}.py"
     run(path)
-    _publish(path)
+    if up_to_date():
+        _publish(path)
 
 
 def _current(path: Path, state: dict) -> bool:
@@ -118,7 +132,7 @@ def _written_cells(path: Path) -> str:
 
 def run(path: Path) -> NotebookNode:
     """Execute one source and write its notebook, atomically."""
-    notebook = read(path)
+    key, notebook = notebook_key(path), read(path)  # as they are now, not afterwards
     written = NOTEBOOKS / f"{path.stem}.ipynb"
     known = load_state().get(path.stem, {})
     digest = cells_digest(notebook)
@@ -131,7 +145,7 @@ def run(path: Path) -> NotebookNode:
               f"{aside.name}")
     _keep_figures(draft_figures, known.get("figures", []))
     write_text(written, nbformat.writes(notebook) + "\n")
-    remember(path.stem, key=notebook_key(path), cells=digest,
+    remember(path.stem, key=key, cells=digest,
              seconds=round(measured.seconds, 1), memory=measured.memory,
              warnings=measured.warnings, published="",
              figures=sorted(p.stem for p in draft_figures.glob("*.json")))

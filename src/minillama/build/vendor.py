@@ -22,12 +22,18 @@ COPIED = {"reveal.js/dist/reveal.css": "reveal.css",
           "katex/dist/contrib/auto-render.min.js": "auto-render.js"}
 
 
+def up_to_date() -> bool:
+    """Whether all front-end parts are there, of the pinned versions."""
+    stamp, lock = VENDOR / "stamp", (ROOT / "package-lock.json").read_text("utf-8")
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == lock
+
+
 def vendor() -> Path:
     """Folder with everything the templates inline; made on first use."""
-    static = VENDOR / "static"
-    stamp, lock = VENDOR / "stamp", (ROOT / "package-lock.json").read_text("utf-8")
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == lock:
+    if up_to_date():
         return VENDOR
+    static = VENDOR / "static"
+    lock = (ROOT / "package-lock.json").read_text("utf-8")
     print("fetching the front-end parts of the slides (npm, about 10 s)")
     _npm_install()
     modules = NODE / "node_modules"
@@ -36,7 +42,7 @@ def vendor() -> Path:
         shutil.copyfile(modules / source, static / name)
     write_text(static / "katex.css", _katex_css(modules / "katex" / "dist"))
     write_text(static / "fonts.css", _fonts_css(modules / "@fontsource"))
-    write_text(stamp, lock)
+    write_text(VENDOR / "stamp", lock)
     return VENDOR
 
 

@@ -168,14 +168,16 @@ def run(job: Job) -> tuple[str, int, float]:
 
 
 def run_all(train: TokenStream, heldout: TokenStream, settings: Settings = SETTINGS,
-            names: tuple[str, ...] = tuple(VARIANTS), workers: int = 2,
+            names: tuple[str, ...] = tuple(VARIANTS), workers: int | None = None,
             progress: bool = True) -> dict[str, list[float]]:
     """Held-out losses of every variant, one a seed.
 
     Two processes of one thread finish sooner than one process of two threads, since
     the matrices are too small to be worth cutting up. The result does not depend on
-    the number of workers: every run is a process of its own making.
+    the number of workers: every run is a process of its own making. There are as many
+    as torch may use threads, two at most.
     """
+    workers = workers or min(2, torch.get_num_threads())
     jobs = [Job(name, seed, settings, train, heldout)
             for name in names for seed in SEEDS]
     losses: dict[str, list[float]] = {name: [0.0] * len(SEEDS) for name in names}

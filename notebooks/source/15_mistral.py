@@ -190,7 +190,7 @@ for position in range(10):
 #
 # The truth is the Llama of notebook 06, which knows of no window: we hand the band to its blocks from outside.
 #
-# **Predict.** In single precision, how large is the largest difference of a logit?
+# **Predict.** In single precision, how large is the largest difference, as a share of the largest logit?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # It should be rounding, some millionths. Ask which part of the code the two have in common: all of the block, and nothing of the mask.
@@ -209,8 +209,9 @@ with torch.no_grad():
     for block in model.layers:
         x = block(x, *angles, band(40, 8))
     by_hand, ours = model.output(model.norm(x)), model(tokens)
-print(f"largest difference {(ours - by_hand).abs().max():.1e}")
-assert (ours - by_hand).abs().max() < 1e-5
+peak = ours.abs().max()  # differences are given as a share of it
+print(f"largest difference {(ours - by_hand).abs().max() / peak:.1e}")
+assert (ours - by_hand).abs().max() < 1e-5 * peak
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Is it right? The Mistral of transformers
@@ -225,6 +226,7 @@ assert (ours - by_hand).abs().max() < 1e-5
 # The second line of the output is the control: a check that cannot fail shows nothing. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
+transformers.utils.logging.disable_progress_bar()
 base = stages.get("base")
 big = Mistral(base.model.config, window=8).eval()
 big.load_state_dict(base.model.state_dict())
@@ -238,10 +240,11 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         peer = transformers.MistralForCausalLM.from_pretrained(
             Path(folder) / "model", config=transformers.MistralConfig(
                 **made | {"sliding_window": theirs}), attn_implementation="eager")
-        gap = (big.double()(asked) - peer.double()(asked).logits).abs().max().item()
-        print(f"window 8 against {theirs}: largest difference {gap:.1e}")
+        ours_now = big(asked)
+        gap = ((ours_now - peer(asked).logits).abs().max() / ours_now.abs().max())
+        print(f"window 8 against {theirs}: largest difference {gap:.1e} of the "
+              "largest logit")
         assert (gap < 1e-5) == (theirs == 8)
-big = big.float()
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
 # ## The algorithm: append to a cache that rolls
@@ -276,7 +279,7 @@ def in_pieces(model, tokens: Tensor, cuts: list[int]) -> Tensor:
 
 with torch.no_grad():
     for cuts in ([1] * 40, [25, 15], [3, 20, 1, 9, 7], [40]):
-        gap = (in_pieces(model, tokens, cuts) - ours).abs().max()
+        gap = (in_pieces(model, tokens, cuts) - ours).abs().max() / peak
         print(f"{len(cuts):2d} pieces: largest difference {gap:.1e}")
         assert gap < 1e-5
 
@@ -332,7 +335,7 @@ show(drawings.draw_reach(grids),
 # **Predict.** Token by token it will be right. Which tokens of a piece are wrong, the first or the last?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first ones: the last tokens of the piece have been written over keys that the first still needed. Generation, one token at a time, never shows it; reading the prompt does. So a demo works and long prompts are a little stupid.
+# In the first layer the first ones: the last tokens of the piece have been written over keys that the first still needed. From the second layer on all of them, since they read each other. Generation, one token at a time, never shows it; reading the prompt does. So a demo works and long prompts are answered by a confused model.
 #
 # The check is the one above: any cut. Three minutes.
 
@@ -355,14 +358,14 @@ with torch.no_grad():
         for size in (1, 6):
             cache = kind(shape, 3, 8)
             parts = [model(part, cache) for part in tokens[:, :36].split(size, 1)]
-            gap = (torch.cat(parts, 1) - ours[:, :36]).abs().amax((0, 2))
+            gap = (torch.cat(parts, 1) - ours[:, :36]).abs().amax((0, 2)) / peak
             by_place = gap[12:].view(-1, size).amax(0)
             print(f"{name}, pieces of {size}: largest difference by place in the "
                   f"piece {[float(f'{x:.0e}') for x in by_place]}")
     assert (gap < 1e-5).all()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The last place of a piece is right even in the hasty cache: nothing was written after it.
+# Differences are shares of the largest logit: one means that nothing is left of the answer.
 #
 # One minute.
 
@@ -388,9 +391,9 @@ class BySlot(Mistral):
 wrong = BySlot(shape, 8).eval()
 wrong.load_state_dict(model.state_dict())
 with torch.no_grad():
-    gap = (wrong(tokens) - ours).abs().amax(dim=(0, 2))  # (length,)
+    gap = (wrong(tokens) - ours).abs().amax(dim=(0, 2)) / peak  # (length,)
 first = int((gap > 1e-4).nonzero()[0])
-print(f"right up to token {first}, then off by up to {gap.max():.1f}")
+print(f"right up to token {first}, then off by up to {gap.max():.2f}")
 assert first == model.window
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
@@ -398,12 +401,12 @@ assert first == model.window
 #
 # The small models of notebook 07 again, two layers, texts of 128 tokens, the same batches. They differ in the window alone: 8, 32, or the whole text. Three seeds.
 #
-# **Predict.** A window of 32 is a quarter of the text. How much of the loss does it cost: much, a little, nothing?
+# **Predict.** A window of 32 hides three quarters of the longest texts. How much of the loss does it cost: much, a little, nothing?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Most of what predicts the next token stands nearby, and two layers double the reach. Read the intervals, and say which differences three seeds can show.
+# Everybody expects a cost. In these runs the narrow window is better, and clearly. We expected a cost too, and the first version of this slide said so.
 #
-# The runs are short ones; at the end of a long training the far past may be worth more. Three minutes.
+# Do not explain it yet; ask for explanations and keep them for the next slide. Two candidates: what is near is all that matters here, or the narrow model learns faster. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 study = stages.get("windows")
@@ -412,8 +415,8 @@ label = {w: "full attention" if w == widths[-1] else f"window {w}" for w in widt
 losses = {w: [row["loss"] for row in study if row["window"] == w] for w in widths}
 show(drawings.draw_losses({label[w]: interval(losses[w]) for w in widths}),
      "Held-out loss of windows of 8, 32 and 128 tokens with intervals over three "
-     "seeds: the narrower, the higher.", name="15_losses")
-assert sum(losses[widths[0]]) > sum(losses[widths[-1]])
+     "seeds: the narrower, the lower.", name="15_losses")
+assert sum(losses[widths[0]]) < sum(losses[widths[-1]])
 
 # %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
 rows = []
@@ -422,33 +425,33 @@ for narrow in widths[:-1]:
     rows.append([label[narrow], gap.mean, f"{gap.low:+.3f} to {gap.high:+.3f}",
                  "yes" if gap.excludes(0) else "no"])
 table(rows, ["", "loss above full attention (nats)", "95% interval", "shown?"],
-      "What a window costs, three seeds, pair by pair", ".3f")
+      "Window against full attention, three seeds, pair by pair", "+.3f")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Where the last column says no, say "we cannot tell", not "it costs nothing".
+# Below zero is better. With three seeds the interval is wide, and still it leaves out zero.
 #
 # One minute.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Where in the text is it paid?
+# ## Why? Look where the window hides nothing
 #
-# Up to position $W$ a window hides nothing. So the lines must begin together.
+# Up to its eighth token a text fits into the narrowest window. There all three models see exactly the same. If the far past did harm, they would be equal there and part later. If the narrow model has learnt more, it is ahead from the first tokens on.
 #
-# **Predict.** Where do they part: at position 8 and 32, or later?
+# **Predict.** Which of the two?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# With two layers news from two windows back can arrive, so the line of 8 may follow a little longer. Positions are averaged over nine neighbours, or noise would hide it.
+# It is ahead from the start. So the window helped to learn: after a hundred and sixty steps the full model still spends its attention on far tokens that it cannot use yet, and the band tells the narrow one where to look.
 #
-# Two minutes.
+# What this does not say: that Mistral's window of four thousand would help, or that the order holds after a long training. Ask how one would find out: train longer, and let the curves cross or not. Positions are averaged over nine neighbours, or noise would hide it. Three minutes.
 
 # %% tags=["result", "remove-input"]
 curves = {label[w]: [sum(column) / 3 for column in zip(*(
     row["by_position"] for row in study if row["window"] == w))] for w in widths}
-late = {name: sum(curve[64:]) / len(curve[64:]) for name, curve in curves.items()}
-assert late[label[8]] > late[label[widths[-1]]]
+early = {name: sum(curve[1:8]) / 7 for name, curve in curves.items()}
+assert early[label[8]] < early[label[widths[-1]]]  # where nothing is hidden
 show(drawings.draw_positions(curves),
      "Held-out loss against position for three windows: all fall steeply at first; the "
-     "window of eight stays above the others later in the text.",
+     "window of eight lies below the others from the first tokens on.",
      name="15_positions")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -529,7 +532,7 @@ show(drawings.draw_scores(scores["columns"], gains),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Whose numbers? The same model, measured twice
 #
-# Mistral measured Llama 2 13B anew. Llama 2's own Table 20 has five of these benchmarks.
+# Mistral measured Llama 2 13B anew. Llama 2's own Table 20 has six of these benchmarks.
 #
 # **Predict.** How far apart are two measurements of one model: tenths of a point, one point, five?
 
@@ -648,7 +651,7 @@ checks.check_cache_bytes(cache_bytes)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What to take home
 #
-# Mistral 7B is Llama 2 with eight key-value heads, a wider feed-forward layer, and a window. The window makes the cache level and lets news travel one window a layer, ever fainter. The founders signed Llama 1 and not Llama 2. The claim holds on eleven benchmarks of twelve, and two measurements of one model differ by more than some of the differences.
+# Mistral 7B is Llama 2 with eight key-value heads, a wider feed-forward layer, and a window. The window makes the cache level and lets news travel one window a layer, ever fainter; our tiny models even learn faster through it. The founders signed Llama 1 and not Llama 2. The claim holds on eleven benchmarks of twelve, and two measurements of one model differ by more than some of the differences.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for one sentence of a press release that they would now check, and how.

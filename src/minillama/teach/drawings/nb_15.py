@@ -28,7 +28,7 @@ def draw_timeline(events: Sequence[tuple[str, str, str]]) -> Figure:
     ax.margins(x=0.12)
     ax.grid(False)
     ax.spines["left"].set_visible(False)
-    ax.set_title("Ten weeks after Llama 2 its rival of half the size was out")
+    ax.set_title("Ten weeks after Llama 2 came Mistral 7B")
     return fig
 
 
@@ -88,7 +88,7 @@ def draw_reach(grids: Mapping[str, Tensor]) -> Figure:
     """How strongly the last token depends on each token, after every layer."""
     fig, axes = figure(11, 3.6, ncols=len(grids), sharey=True)
     for ax, (name, grid) in zip(axes, grids.items()):
-        image = ax.imshow(grid.clamp(min=1e-8).log10(), cmap="Blues", vmin=-4, vmax=0,
+        image = ax.imshow(grid.clamp(min=1e-8).log10().numpy(), cmap="Blues", vmin=-4, vmax=0,
                           aspect="auto", interpolation="nearest")
         ax.set_yticks(range(len(grid)), [str(n + 1) for n in range(len(grid))])
         ax.set_xlabel("tokens before the last")
@@ -112,7 +112,7 @@ def draw_positions(curves: Mapping[str, Sequence[float]]) -> Figure:
         ax.plot(range(1, len(losses) + 1), smooth, label=name, color=COLOURS[colour])
     ax.set(xlabel="position in the text (tokens)", ylabel="held-out loss (nats)",
            xlim=(1, None))
-    ax.set_title("What a window costs, it costs late in the text")
+    ax.set_title("Ahead from the first tokens, where nothing is hidden")
     ax.legend()
     return fig
 
@@ -126,7 +126,7 @@ def draw_losses(rows: Mapping[str, Interval]) -> Figure:
     ax.set_yticks(range(len(rows)), list(rows))
     ax.invert_yaxis()
     ax.set(xlabel="held-out loss (nats a token), 95% interval, 3 seeds")
-    ax.set_title("The narrower the window, the higher the loss")
+    ax.set_title("In a short run the narrow window is ahead")
     return fig
 
 

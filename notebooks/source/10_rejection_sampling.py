@@ -269,7 +269,7 @@ assert gap[4] < 1.95 / 64 < min(gap[3], gap[5])
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## How far away is the best of n?
 #
-# Let $u$ be an answer's rank, from 0 for the worst to 1 for the best. Under the policy $u$ is uniform, under the best of $n$ it has the density $n u^{n-1}$. Where no two answers are equal, the KL divergence is therefore
+# Let $u$ be an answer's rank, from 0 for the worst to 1 for the best. Where no single answer is likely, $u$ is nearly uniform under the policy and has nearly the density $n u^{n-1}$ under the best of $n$. The KL divergence is then nearly this, and never more:
 #
 # $$\int_0^1 n u^{n-1} \log (n u^{n-1})\, du = \log n - \frac{n-1}{n} .$$
 #
@@ -311,8 +311,8 @@ winners = four.gather(1, rewards[four].argmax(dim=1, keepdim=True)).squeeze(1)
 examples = [Encoded([0, *answer], [False] + 4 * [True])
             for answer in enumerable.answers()[winners].tolist()]
 imitation = copy.deepcopy(world.policy)
-finetune(imitation, data.pack(examples, enumerable.LENGTH), enumerable.IMITATION,
-         progress=False)
+windows = data.pack(examples, enumerable.LENGTH)
+finetune(imitation, windows, enumerable.IMITATION, progress=False)
 learnt, ideal = world.standing(imitation), drawings.exact_best(world, 4)
 print(f"best of 4: KL {ideal.kl:.3f} nats, reward {ideal.reward:.3f}")
 print(f"imitation: KL {learnt.kl:.3f} nats, reward {learnt.reward:.3f}")
@@ -339,7 +339,7 @@ show(drawings.draw_plane(world, {"imitation of best of 4": learnt}),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict", "range"]
 # ## Best of four is off the frontier because it sees ranks
 #
-# Its distance, between 0.12 and 0.13 nats in closed form, needs a reason. The optimum multiplies an answer's probability by $e^{R/\beta}$: it looks at rewards. The best of $n$ multiplies it by about $n u^{n-1}$: it looks at ranks.
+# Its distance, between 0.12 and 0.13 nats in this world, needs a reason. The optimum multiplies an answer's probability by $e^{R/\beta}$: it looks at rewards. The best of $n$ multiplies it by about $n u^{n-1}$: it looks at ranks.
 #
 # **Predict.** We triple the reward of the best hundred answers. What changes in the distribution of the best of four, and what in the optimum?
 
@@ -394,7 +394,7 @@ for n in (2, 4, 16):
 # **Predict.** Is the imitation still nearer than that one?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Most of the riddle is distance: it has not gone as far, and near the start everything is close to the frontier. What is left is small, and it is the smoothness of a network that cannot copy a kink.
+# Most of the riddle is distance: it has not gone as far, and near the start everything is close to the frontier. What is left is small, and too small to explain from one run.
 #
 # The last column says what it did not learn: its divergence from its own teacher. Three minutes.
 
@@ -516,8 +516,8 @@ true = {"best by the truth": [expected_best(truth, n).mean().item() for n in siz
 assert true["best by the judge"][-1] > true["any answer"][0]
 show(drawings.draw_figure_7(sizes, proxy, true),
      "Three panels against the number of answers: the score of the best rises and the "
-     "median stays level, beside a dashed theory curve; the true utility of what the "
-     "judge picks rises, below a perfect choice; the KL bound rises with it.",
+     "median wobbles below it, beside a dashed theory curve; the true utility of the "
+     "judge's pick rises to four answers and falls again; the KL bound rises.",
      name="10_figure_7")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
@@ -557,7 +557,7 @@ show(drawings.draw_figure_8(sixteen, curves),
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read it column by column. One answer alone is best when it is drawn cold. For the best of sixteen, see whether the two columns on the right of each pair choose the same temperature.
 #
-# The paper had no truth to put beside the judge. Two minutes.
+# By the truth the coldest is best, and there the judge's best of sixteen gains little or nothing. So part of what rounds gain may be what cooling gives for nothing; the rounds were measured at temperature one. The paper had no truth to put beside the judge. Two minutes.
 
 # %% tags=["remove-input"]
 table(rows, ["policy", "temperature", "score of one", "score of best of 16",
@@ -628,7 +628,7 @@ assert len(set(heaps["best of all"])) < 27  # the check: every prompt, once
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The praised answer may look finished: what it lacks is its end mark, and the judge was never shown an answer without one.
 #
-# The penalty caps the score of a cut answer, so that it loses against any finished one. Where none of the eight ended, one of them would win all the same, so the package gives up the prompt: fewer winners, all with their end mark. Two minutes.
+# The penalty caps the score of a cut answer, so that it loses against nearly any finished one. Where a cut answer wins all the same, or none of the eight ended, the package gives up the prompt: fewer winners, all with their end mark. Two minutes.
 
 # %% tags=["result"]
 short = RejectionSettings(8, max_new_tokens=8)
@@ -637,7 +637,7 @@ praise = lambda rollout, numbers: judge(rollout.tokens, rollout.lengths)
 said = torch.cat([praise(rollout, numbers) for numbers, rollout in drawn])
 ended = torch.cat([rollout.ended for _, rollout in drawn])
 cut = ~ended.view(-1, 8).gather(1, said.view(-1, 8).argmax(1, keepdim=True))
-print(f"by the score alone: {int(cut.sum())} of {len(cut)} winners are cut off")
+print(f"by the score alone: {int(cut.sum())} of {len(cut)} winners are cut")
 place = int(said.where(~ended, -math.inf).argmax())
 text = [one for _, roll in drawn for one in answers(roll, tokenizer)][place]
 print(f"  praised with {said[place]:+.2f}: {text!r}")
@@ -654,7 +654,7 @@ assert all(one.example.ids[-1] == tokenizer.eos_id for one in best)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what happens if the reward model is never refreshed. It was trained on answers of an old model; the new one leaves that ground, and the judge guesses. The paper says that fresh comparisons keep it on its ground.
 #
-# Read down the column "helpfulness right": it counts only pairs that differ in truth, before the refresh. It falls from round to round, though the judge has learnt more by then. What the judge can see, the rounds have used up; what is left to compare is what it cannot see. Keep that sentence for notebook 11.
+# Read down the column "helpfulness right": it counts only pairs that differ in truth, before the refresh. It falls once, after the first round, and does not come back, though the judge has learnt more by then. Notebook 11 asks why. Scores of different rows are of different judges and cannot be compared.
 #
 # The table is of the first of three runs. Safety has few pairs that differ any more, so its column is left out. Three minutes.
 
@@ -672,10 +672,10 @@ table(rows, ["version", "median score", "best score", "utility of the best",
 #
 # Every version answers the same held-out prompts. The judge is the last one; the truth is the utility; the distance is the KL divergence from the fine-tuned model. Three runs.
 #
-# **Predict.** Which of the three rises steadily, and which flattens?
+# **Predict.** In which round does each of the three take its largest step?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Cover the middle panel and ask whether they would have stopped after V2. Then show it.
+# Cover the middle panel and ask whether they would have stopped after V2. Then show it. The score is here the sigmoid, between zero and one; in the figures before it was the logit.
 #
 # Intervals are over three seeds, and with three seeds they are wide. Say of a rise that it is shown only where the table on the next slide excludes zero. Three minutes.
 
@@ -685,7 +685,8 @@ panels = {name: [interval([run.judged[v].mean(field) for run in runs])
                  for v in versions] for name, field in (
     ("proxy: helpfulness by the judge", "helpfulness"), ("truth: utility", "utility"),
     ("distance: KL from SFT (nats)", "kl"))}
-show(drawings.draw_versions(panels, versions, "The truth rises with the score, by less"),
+show(drawings.draw_versions(
+        panels, versions, "Score, truth and distance rise, most of all at first"),
      "Three panels by version from SFT to V4 with intervals over three runs: score of "
      "the judge, true utility, and KL divergence from the fine-tuned model.",
      name="10_versions")
@@ -712,14 +713,14 @@ assert rows[-1][1] > 0
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Is something forgotten on the way up?
 #
-# Until its third version the paper imitated answers of the last version alone, and saw a skill fade: rhyming in poems. In the Pasture we can look at every kind of task. For this study a round has a hundred prompts and the judges stay as they are, so that the two sides differ in one thing.
+# Until its third version the paper imitated answers of the last version alone, and saw a skill fade: rhyming in poems. In the Pasture we can look at every kind of task. For this study a round has a hundred prompts and the judges stay as they are, so that the two sides differ in the heap alone. The cured side learns from twice as many winners, so part of a difference may be longer training.
 #
 # **Predict.** Eight kinds of task, counting, letters, rhymes, stories ..., and requests that are or sound unsafe. Which will be worse after four rounds than before?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Collect bets. Rhymes are a fair bet because of the paper, but forgetting hits what few prompts ask for and what the judge is worst at.
 #
-# Read orange against grey: what was lost without the cure. Then blue. Three minutes.
+# Read orange against grey: what was lost without the cure. Then blue. No single kind is shown to be lost or saved; the table on the next slide has the sum. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 memory = {(row["cure"], row["seed"], row["version"]): row
@@ -732,7 +733,8 @@ for name, cure in (("V4, last round alone", False),
                    ("V4, winners of all rounds", True)):
     for kind, row in by_kind.items():
         row[name] = interval([memory[cure, s, 4]["by_kind"][kind] for s in seeds])
-show(drawings.draw_kinds(by_kind, "Winners of all rounds keep most kinds of task higher"),
+show(drawings.draw_kinds(
+        by_kind, "Most kinds end higher with the winners of all rounds"),
      "True utility for each kind of task and request, intervals over three seeds: "
      "the fine-tuned model, V4 without the cure, and V4 with the cure.",
      name="10_forgetting")
@@ -742,7 +744,7 @@ show(drawings.draw_kinds(by_kind, "Winners of all rounds keep most kinds of task
 #
 # After V3 the paper put the best answers of all earlier versions into the heap as well. Ours do so from the beginning: beside the winners of its own round a version imitates as many from the rounds before.
 #
-# **Predict.** In our three runs, is the difference in utility between cured and not cured larger than zero beyond doubt?
+# **Predict.** In our three runs, does the interval of the difference in utility leave out zero?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Our rounds ask new prompts, so no prompt has two winners. Where prompts come again, scores of different rounds come from different judges and are not on one scale, and the paper does not say how it compared them. Ask the class how they would: score the old answers again with the newest judge. Exercise 3 is about that case.
@@ -775,7 +777,7 @@ table(rows, ["", "last round alone", "winners of all rounds",
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "sixteen steps' worth". It is two thirds of n. And expect nobody to guess the clock: one at a time, the arithmetic units wait for memory almost all the time.
 #
-# The lengths and the memory speed of two terabytes a second for each card are our assumptions. The paper says of generation that an iteration of PPO took about {{fact:ppo_time}} seconds, and that it was about {{fact:ppo_fsdp}} times slower before each machine gathered all weights first. Three minutes.
+# The lengths, the memory speed of two terabytes a second for each card, a reward model of the same size, and that eight cards hold the training are our assumptions. The paper says of generation that an iteration of PPO took about {{fact:ppo_time}} seconds, and that writing was about {{fact:ppo_fsdp}} times slower before each machine gathered all weights first. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 big, prompt, length = config.LlamaConfig.named("llama-2-70b"), 200, 300
@@ -858,7 +860,7 @@ checks.check_winners(winners)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: the mean best, from a table (8 minutes)
 #
-# Given the probability and the reward of every answer there is, both of shape `(answers,)` and in no order, return the mean reward of the best of $n$ draws, exactly.
+# Given the probability and the reward of every answer there is, both of shape `(answers,)` and in no order, return the mean reward of the best of $n$ draws, each put back, exactly.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Sort, sum up, take differences of powers. Those who take n F to the n minus one have remembered the formula for densities; on a table it does not sum to one.
@@ -881,7 +883,7 @@ checks.check_expected_best_of(expected_best_of)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: the cure (6 minutes)
 #
-# Each round is a dictionary from prompts to pairs of score and answer; a round need not have all prompts. Return one such dictionary with the best answer to every prompt over all rounds. Of equal scores keep the later.
+# Each round is a dictionary from prompts to pairs of score and answer; a round need not have all prompts. Return one such dictionary with the best answer to every prompt over all rounds. All scores are of one judge, and rounds come in the order of time. Of equal scores keep the later.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: merging dictionaries, where the later always wins; losing the prompts of earlier rounds; writing into the first round.

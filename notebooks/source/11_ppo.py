@@ -48,7 +48,12 @@ torch.set_num_threads(1)  # matrices so small that a second thread costs time
 # And the favourite hangs on the seed: the policy stops looking when it has found something good, so it need not be the best. Translate to chat: every question gets the same cheerful paragraph. Four minutes.
 
 # %% tags=["result", "remove-input", "talk"]
-world = enumerable.World.make(0)
+def fresh_learner(settings):
+    policy = copy.deepcopy(world.policy)
+    return Learner.start(policy, ValueModel(policy), settings)
+
+
+world, twenty = enumerable.World.make(0), replace(enumerable.PPO, iterations=20)
 settings = replace(enumerable.PPO, iterations=30, beta=0.0)
 after = {f"seed {seed}": enumerable.table(enumerable.by_ppo(
     world, replace(settings, seed=seed), every=31)[0]) for seed in range(3)}
@@ -85,7 +90,7 @@ show(drawings.draw_models(),
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what happens at beta zero and at beta infinite. Zero was the last slide but one; infinite is the model that we already have.
 #
-# The tilde is whitening, two slides ahead. Ask for the unit of beta: score given up for one nat. Without a fixed scale of the score beta means nothing. Three minutes.
+# The tilde is whitening, a few slides ahead. Ask for the unit of beta: score given up for one nat. Without a fixed scale of the score beta means nothing. Three minutes.
 
 # %% tags=["remove-input", "talk"]
 paper.show_equation("rl_objective")
@@ -226,7 +231,7 @@ assert rows[2][3] < rows[0][3] and rows[5][3] > 2 * rows[3][3]
 # The value model says before each token what score it expects. If the next expectation is higher, the token was a good choice. $\lambda$ says how far to look for the consequences: at 0 to the next value only, at 1 to the end. Move the sliders.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Demo: lambda 0 first. Ask which token the value model blames: the one after which its expectation fell, "and". At lambda 1 every early token shares in the disappointing end.
+# Demo: lambda 0 first. Ask which token the value model blames: the ones after which its expectation fell, "and" and still more "hay". At lambda 1 every early token shares in the disappointing end.
 #
 # Then the weight of the KL: "plums" is what the policy says more often than home did, and it pays for that. The numbers are invented. Four minutes.
 
@@ -304,13 +309,12 @@ assert worst < 1e-6
 # **Predict.** Which $\lambda$ is best for each? And how good are the values that came one place too late?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# With exact values lambda 0 is perfect. Without values the best is in the middle. The custom of nearly one is a confession: we do not trust our value model.
+# The function takes the expected reward before each token and behind the last. With exact values lambda 0 is perfect. Without values the best is in the middle. The custom of nearly one is a confession: we do not trust our value model.
 #
 # The red line is exactly zero, for every lambda. A value that has seen its token has already counted it; what is left is the surprise of the next token, which says nothing about this one. The policy then learns from noise, at full speed. Four minutes.
 
 # %%
-def expectations(chances: Tensor, rewards: Tensor) -> Tensor:
-    """Expected reward before each token and behind the last, (4096, 5)."""
+def expectations(chances: Tensor, rewards: Tensor) -> Tensor:  # (4096, 5)
     p, r = chances.view(8, 8, 8, 8), rewards.view(8, 8, 8, 8)
     columns = []
     for t in range(4):
@@ -339,7 +343,7 @@ show(drawings.draw_critics(lams, lines),
      "are one place late stay at zero.", name="11_critics")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the crossing at the right end: at lambda one all honest critics are nearly equal, since hardly anything of them is used.
+# Read the right end: there the honest critics come close, since of their values only the one before the token is still used.
 #
 # Two minutes.
 
@@ -353,7 +357,7 @@ show(drawings.draw_critics(lams, lines),
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Zero: the mean was just taken away. It will expect zero for ever, and its error looks excellent, since its targets have deviation one.
 #
-# The second error in the table, padding among the statistics, makes all advantages too large: zeros pull the deviation down. How much depends on the longest answer in the batch, so the step size becomes a lottery. Three minutes.
+# The second error, padding among the statistics, pulls the mean towards zero and the deviation up: nearly every token is praised, and the differences shrink. How much depends on the longest answer in the batch, so the step size becomes a lottery. Three minutes.
 
 # %% tags=["result", "remove-input"]
 lengths = torch.randint(2, 30, (64, 1), generator=generator)
@@ -418,11 +422,6 @@ for objective in (clamped, worse):
 # The same alarm rings for dropout left on, for top-k in sampling, for a mask shifted by one, for half precision in one of the two. The cure is not to tune, it is to divide the logits by the temperature everywhere. Three minutes.
 
 # %% tags=["result"]
-def fresh_learner(settings):
-    policy = copy.deepcopy(world.policy)
-    return Learner.start(policy, ValueModel(policy), settings)
-
-
 for name, temperature in (("fails", 1.0), ("passes", 0.7)):
     settings = replace(enumerable.PPO, temperature=temperature)
     learner = fresh_learner(settings)
@@ -444,12 +443,11 @@ for name, temperature in (("fails", 1.0), ("passes", 0.7)):
 # Check for both: zero before the first step, and above zero soon after. Two minutes.
 
 # %% tags=["result"]
-settings = replace(enumerable.PPO, iterations=20)
 for name in ("fails", "passes"):
-    learner = fresh_learner(settings)
+    learner = fresh_learner(twenty)
     if name == "fails":
         learner.reference = learner.policy
-    log = train_ppo(learner, [[0]], world.score, settings, eos_id=-1)
+    log = train_ppo(learner, [[0]], world.score, twenty, eos_id=-1)
     true = world.standing(learner.policy).kl
     print(f"{name}: logged KL {log[-1]['kl']:.2f}, in truth {true:.2f} nats")
     assert (log[-1]["kl"] > 0.1) == (name == "passes")  # the check
@@ -472,8 +470,7 @@ def loves_length(rollout, numbers) -> Tensor:
 
 
 for name, penalty in (("fails", None), ("passes", 1.0)):
-    settings = replace(enumerable.PPO, iterations=20, batch=256, beta=0.1,
-                       truncation_penalty=penalty)
+    settings = replace(twenty, batch=256, beta=0.1, truncation_penalty=penalty)
     learner = fresh_learner(settings)
     log = train_ppo(learner, [[0]], loves_length, settings, eos_id=7)
     print(f"{name}: ended {log[0]['ended']:.2f} -> {log[-1]['ended']:.2f}, "
@@ -488,7 +485,7 @@ for name, penalty in (("fails", None), ("passes", 1.0)):
 # **Predict.** Which of the six curves would have told you that the run is right, if you had not had the sixth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# None alone. The score rises in wrong runs as well, as the slide after next shows. Together they tell a lot: KL rises and levels off, entropy falls and levels off, few tokens are clipped, values explain more and more.
+# None alone. The score rises in wrong runs as well, as a slide further on shows. Together they tell a lot: KL rises and levels off, entropy falls and levels off, up to half of the tokens are clipped at first and hardly any at the end, values explain more and more.
 #
 # The first five iterations are flat: only the values learn. Ask why: advantages from bad values mislead. Four minutes, with the waiting.
 
@@ -502,8 +499,8 @@ names = ("score", "kl", "entropy", "clip_fraction", "explained_variance", "to_op
 show(drawings.draw_diagnostics(
         [log], names, "PPO in the small world; dashed: the optimum", wanted),
      "Six curves over eighty iterations: score and KL rise to the dashed lines of the "
-     "optimum, entropy falls to its line, few tokens are clipped, explained variance "
-     "rises, the KL to the optimum falls to nearly nothing.",
+     "optimum, entropy falls to its line, tokens are clipped at first, explained "
+     "variance rises, the KL to the optimum falls to nearly nothing.",
      name="11_diagnostics")
 assert log[-1]["to_optimum"] < 0.05
 
@@ -515,7 +512,7 @@ assert log[-1]["to_optimum"] < 0.05
 # **Predict.** Which of the three will be furthest below the line?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Best of four, and not by an error: chosen by rank, it follows a currency other than reward, and is off by an eighth of a nat in closed form. Notebook 10 has the proof.
+# Best of four, and not by an error: chosen by rank, it follows a currency other than reward, and in this world is off by an eighth of a nat, exactly. Notebook 10 shows why.
 #
 # DPO stands nearer to home because its beta is one: the annotator's own. How far one goes is a choice; how far below the line one ends is the method. Four minutes, with the waiting.
 
@@ -539,7 +536,7 @@ assert stands["PPO"].gap < 0.05 and stands["DPO"].gap < 0.05
 assert stands["imitation of best of 4"].gap < ideal[4].gap + 0.02
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The last column is the KL divergence from the best policy of the same distance. Say the sentence for the third row aloud: best of n follows ranks, the frontier follows rewards.
+# The last column is the KL divergence from the best policy of the same distance. Say the sentence for the second and the fourth row aloud: best of n follows ranks, the frontier follows rewards.
 #
 # One run of each, one seed: this is a check of three programs, no ranking of methods. Two minutes.
 
@@ -553,7 +550,7 @@ assert stands["imitation of best of 4"].gap < ideal[4].gap + 0.02
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect falling scores. Both rise; the reversed sign gives the highest score of the three, since it collapses on good answers. In a log without an answer key it is the best run of the week.
 #
-# The late advantages are worse to find: neighbours resemble each other, so the policy learns something, to a place near home that is not the optimum. Three minutes.
+# The late advantages are worse to find: the score is nearly that of the right run, and so is the distance from home, but half a nat from the optimum it stops. Three minutes.
 
 # %%
 def reversed_sign(scores, logprobs, reference, mask, beta):
@@ -583,17 +580,17 @@ for name, rows in broken.items():  # the check
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what they would log in a real run to find either. For the sign: entropy and KL, which run away. For the shift: nothing in the panel; only a test on a world like this one, or on rows by hand.
 #
-# The reversed sign is a true story of 2019. Two minutes.
+# A sign that was turned round is a true story of 2019: there reward and KL were reversed together, so that the model stayed fluent and wrote the worst. Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Which details matter? Take them away one at a time
 #
 # Twenty-five iterations, four passes over each batch, three seeds. The measure is the true KL to the optimum at the end: lower is better, and home itself is at two nats.
 #
-# **Predict.** Order them: no clip, $\lambda$ of zero, a discount, no value model, no warm-up of the values, Adam's usual epsilon. Which of them will change nothing?
+# **Predict.** Order them: no clip, $\lambda$ of zero, a discount, no value model, no warm-up of the values. Which one helps when it is taken away?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The clip pays for the four passes: without it the later ones run away. Lambda zero trusts values that are not yet good. A discount says that early tokens matter less, which is false here.
+# The clip should pay for the four passes; the mean without it is high, but three seeds do not show it. Lambda zero trusts values that are not yet good. A discount says that early tokens matter less, which is false here.
 #
 # Without the warm-up it even ends a little nearer: these values learn fast. What changes nothing here is no proof for 70B: the study that found Adam's epsilon to matter worked with a pretrained GPT-2 and early steps. Say "not in this world". Four minutes, with the waiting.
 
@@ -654,11 +651,11 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
 # **Predict.** In which of the five runs does the truth turn down, and where does the score point there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The dotted lines are what the policy is paid. Look for the place where full and dotted part, and for the panel in which the truth falls from the start.
+# Under the weak judge the truth falls and the score, too, gains nothing: this judge says so little about the policy's new answers that PPO drifts. Under the strong one both rise at first; score up and truth down is seen at most at its end without the KL term, in one run, and hardly beyond the noise.
 #
 # The panel on the right is the control: same program, same rates, a judge without error. If the truth rises there and not on its left, PPO is right and the judge is the limit.
 #
-# Gao and others found the same law with a large model as the truth: the real reward rises with the root of the KL, bends, and falls; a better judge moves the bend outward. Four minutes.
+# Gao and others describe the law with a large model as the truth: the real reward rises with the root of the KL, bends, and falls; a better judge moves the bend outward. Four minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 studies, panels = stages.get("overoptimisation"), {}
@@ -717,12 +714,12 @@ show(drawings.draw_diagnostics([run.ppo for run in runs], names,
 #
 # All versions answer the same held-out prompts. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model.
 #
-# **Predict.** One of the four panels has its largest step at V5. Which?
+# **Predict.** Which of the four steps from V4 to V5 is larger than its interval?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "utility". Look at the intervals before believing any step: three seeds, Student's t with two degrees of freedom, a factor of more than four.
+# Expect "utility". None of them is: three seeds, Student's t with two degrees of freedom, a factor of more than four. The next slides look closer.
 #
-# Ask for the price: nats spent for each tenth of utility, by rejection sampling and by PPO. Three minutes.
+# Ask for the price of rejection sampling: nats spent for each tenth of utility. For PPO there is none, since nothing was bought. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 versions = ["SFT", "V1", "V2", "V3", "V4", "V5"]
@@ -737,7 +734,8 @@ titles = {"utility": "truth: utility", "kl": "KL from SFT (nats)",
           "helpfulness": "helpfulness model", "safety": "safety model"}
 panels = {title: [interval(judged(version, name)) for version in versions]
           for name, title in titles.items()}
-show(of_rounds.draw_versions(panels, versions, "The truth stops at V4, score and distance go on"),
+show(of_rounds.draw_versions(panels, versions,
+                             "After V4 none of the four is shown to move"),
      "Four panels by version from SFT to V5 with intervals over three runs: true "
      "utility, KL from the fine-tuned model, helpfulness score and safety score.",
      name="11_versions")
@@ -750,7 +748,7 @@ show(of_rounds.draw_versions(panels, versions, "The truth stops at V4, score and
 # **Predict.** Who will be more enthusiastic about V5, the reward model that trained it or the truth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the paper the reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player is a fan.
+# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan; in ours three runs do not show it.
 #
 # Ties matter here: many prompts are answered perfectly by both, so the truth cannot prefer. Three minutes.
 
@@ -788,14 +786,15 @@ kinds = sorted(set(runs[0].judged["SFT"].kinds))
 by_kind = {kind: {version: interval([run.judged[version].mean(kind=kind)
                                      for run in runs])
                   for version in ("SFT", "V4", "V5")} for kind in kinds}
-show(of_rounds.draw_kinds(by_kind, "No kind of task ends far below where it began"),
+show(of_rounds.draw_kinds(by_kind,
+                          "No kind of task is shown to end below where it began"),
      "True utility for each kind of task with intervals over three runs: fine-tuned "
      "model, V4 and V5.", name="11_kinds")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What we had promised, and what came out
 #
-# Before the runs were made we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
+# Before these runs were made, and after some single runs that chose their settings, we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read the last column first. Where it says no, ask the class what they would try, and compare with the truth curves a few slides back. The next slide says what we tried.
@@ -820,16 +819,16 @@ table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Why V5 stays where V4 was: the judge has seen all it can see
+# ## Why may V5 stay where V4 was? The judge tells answers apart less well
 #
 # Before every round, and before PPO, annotators compared answers of the newest model. The judge was asked about these pairs before it learnt from them. Only pairs that differ in truth count.
 #
 # **Predict.** A coin is right in half of them. How often is the judge right about answers of the fine-tuned model, and how often about answers of V4?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "it gets better, it has learnt from four more rounds". It gets worse: each round picks what this judge can tell apart, so what is left in the next round is what it cannot. The reward model is the chat model with another head; it cannot know more than that.
+# Expect "it gets better, it has learnt from four more rounds". It falls once, after the fine-tuned model, and stays there, still above a coin. One reading: each round picks what this judge can tell apart, so what is left in the next is harder for it. The reward model is the chat model with another head; it cannot know more than that.
 #
-# What we tried before these settings, one run each. Judges refreshed with answers of the version before: the truth stood still after V1 and then fell. Twice as many comparisons of each round's own answers: it rose again. PPO with a weight of the KL of one tenth or less: the score rose and the truth fell, as in the panels of the weak judge. So PPO got a weight that keeps it near V4, and gains nothing there.
+# What we tried before these settings, one run each. Judges refreshed with answers of the version before: the truth stood still after V1 and then fell. Twice as many comparisons of each round's own answers: it rose again. PPO with a weight of the KL of one tenth or less: the score rose and the truth fell. So PPO got a weight that keeps it near V4, and gains nothing there.
 #
 # The way out is in the right panel of the study: a better judge. Ask where one would come from at 70B. Three minutes.
 
@@ -868,7 +867,7 @@ rows += [["together", "", f"{total / 1e9:,.0f} GB"],
          ["cards of 80 GB that hold it", "", int(cards)],
          [f"{few} to {many} iterations", "",
           f"{few * seconds / 3600:.0f} to {hours:.0f} h"],
-         ["hours of cards, at most", "", f"{hours * cards:,.0f}"]]
+         ["hours of cards, 400 iterations on these", "", f"{hours * cards:,.0f}"]]
 table(rows, ["model", "bytes a weight", "PPO at 70B"], "Memory and time", "", [5])
 assert 25 < cards < 50
 
@@ -880,7 +879,7 @@ assert 25 < cards < 50
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which missing line hurts most. The whitening: beta is measured in its unit, so the paper's beta cannot be used without it.
 #
-# The rates differ by a hundred because the models differ by seventy thousand. Three minutes.
+# The rates differ by two hundred, the models by some seventy thousand. Three minutes.
 
 # %% tags=["remove-input", "talk"]
 adam, batch, betas = (paper.fact(f"ppo_{name}").value

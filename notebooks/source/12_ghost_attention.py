@@ -28,7 +28,6 @@ from minillama.alignment.rollout import answers, sample
 from minillama.alignment.sft import SFTSettings, finetune
 from minillama.config import LlamaConfig
 from minillama.pasture import SystemPrompt
-from minillama.training.data import IGNORED
 from minillama.training.intervals import interval, paired_difference
 from minillama.training.optimisation import next_token_loss
 
@@ -99,7 +98,7 @@ for turn in range(last):
 # **Predict.** The same model, told in every turn: how many answers comply at turn 4? And what does it cost?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is no straw man: many products do it. It also shows that the model understands the instruction, so what failed on the last slide was memory and not reading.
+# This is no straw man: many products do it. It also shows that the model can follow the instruction where it stands right before the question, so what failed on the last slide was memory.
 #
 # Collect costs: room in the context, time, and a model that reads the same sentence ten times. Three minutes.
 
@@ -248,7 +247,7 @@ for text in join(talk.prompt.text, [task.prompt for task in talk.tasks]):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them write the formula: one minus the chance that all tries fail, to the power of three. With one try it is p cubed.
 #
-# The chance is not the same for all instructions, so the formula is too hopeful. That is the lesson: what survives is what the model could do anyway, and hard instructions get rare. Three minutes.
+# The chance is not the same for all instructions: with one try more dialogues survive than the formula says, with many tries fewer. Ours nearly always complies, so little is lost here; with a weaker policy hard instructions would get rare. Three minutes.
 
 # %% tags=["result"]
 asked = make_dialogues(40, (3,), seed=9, kinds=KINDS)
@@ -321,35 +320,39 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Is it right? Ask the gradient
 #
-# A mask may be shifted by one, or lost on the way to the loss. Autograd knows nothing of our masks. If earlier answers teach nothing, then replacing their targets by random tokens changes no weight's gradient, not in the last digit.
+# A mask may be shifted by one, or lost on the way to the loss. Autograd knows nothing of our masks. We write the loss of the last answer by hand, from the logits, and compare the gradients of all weights with those of the trainer's loss, for the usual marks and for ours.
 #
-# **Predict.** The largest change of any gradient, with the usual marks and with ours?
+# **Predict.** The largest difference of any gradient, with the usual marks and with ours?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Exactly zero, not nearly: an ignored target does not enter the sum at all.
+# With ours it is rounding: an ignored target does not enter the sum at all.
 #
 # The usual marks are run beside it, because a test that cannot fail shows nothing. Three minutes.
 
 # %%
-def gradient(encoded: Encoded, strange: bool) -> torch.Tensor:
-    """Gradient of all weights; with strange targets in earlier answers."""
-    window = pack([encoded], len(encoded.ids) - 1)
-    targets = window.targets.clone()
-    if strange:
-        learnt = targets != IGNORED
-        earlier = learnt & ~torch.tensor(zeroed.is_answer)[1:]
-        targets[earlier] = torch.randint(300, 1000, (int(earlier.sum()),))
+def gradient(loss: torch.Tensor) -> torch.Tensor:
+    """Of all weights, as one vector."""
     forgetful.zero_grad()
-    next_token_loss(forgetful(window.inputs), targets).backward()
+    loss.backward()
     return torch.cat([w.grad.flatten() for w in forgetful.parameters()])
 
 
+def by_hand(encoded: Encoded, start: int) -> torch.Tensor:
+    """Mean surprise of the tokens from ``start`` on, from the logits."""
+    ids = torch.tensor(encoded.ids)
+    logs = forgetful(ids[None, :-1])[0].log_softmax(dim=-1)
+    return -logs[torch.arange(start - 1, len(ids) - 1), ids[start:]].mean()
+
+
 # %% tags=["result"] slideshow={"slide_type": "subslide"}
-torch.manual_seed(0)
+start = len(encode_prompt(tokenizer, finished[:-1]))
+wanted = gradient(by_hand(usual, start))
 for name, encoded in (("every answer", usual), ("last answer", zeroed)):
-    gap = gradient(encoded, True) - gradient(encoded, False)
-    print(f"loss on {name:>12}: gradient changes by {gap.abs().max():.2g}")
-    assert (gap.abs().max() == 0) == (encoded is zeroed)
+    window = pack([encoded], len(encoded.ids) - 1)
+    loss = next_token_loss(forgetful(window.inputs), window.targets)
+    gap = (gradient(loss) - wanted).abs().max()
+    print(f"loss on {name:>12}: gradients differ by {gap:.1e}")
+    assert (gap < 1e-5) == (encoded is zeroed)
 forgetful.zero_grad()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -432,7 +435,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Use it: with and without, turn by turn
 #
-# Three seeds of each, from the same model. Both see the same questions, the same instructions and the same answers earning a loss. Only the place of the instruction differs: in the first turn, or in the last, right before the answer.
+# Three seeds of each, from the same model. Both learn the same last answers to the same questions. With Ghost Attention the instruction stands in the first turn and all earlier answers comply; without, it stands in the last turn and the earlier answers are ordinary.
 #
 # **Predict.** The whole figure: two lines over the turns.
 
@@ -459,7 +462,7 @@ show(
 # ### Our Table 30
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the row of turn four in a full sentence, with the word interval in it. Seeds share their order of batches in pairs, so the difference is taken pair by pair.
+# Read the row of turn four in a full sentence, with the word interval in it. Student's interval knows no upper limit; read what lies above one as one. Seeds share their order of batches in pairs, so the difference is taken pair by pair.
 #
 # Three minutes.
 
@@ -483,7 +486,7 @@ table(rows, ["turn", "without", "with Ghost Attention", "difference, 95% interva
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Only the first criterion of each task is counted, since the last one is about form and would punish an answer that opens with "Good day".
 #
-# A few answers in forty are noise. Ask for the noise: one in ten or so at this number. Two hundred and forty answers in the last row are enough to say that our Ghost Attention costs content: its data are sampled answers that only had to comply, right or wrong. Three minutes.
+# A few answers in forty are noise. Ask for the noise: one in ten or so at this number. At turn 1 both obey, and both are right about a quarter of the time. Later only the forgetful one gives ordinary answers, and those are right more often. So what costs content here is obeying, in either model; this is one model of each. Three minutes.
 
 # %% tags=["result", "remove-input"]
 def is_right(task, answer: str) -> bool:
@@ -510,7 +513,7 @@ table(rows, ["turn", "without", "with Ghost Attention"],
 # **Predict.** Has the model learnt to follow the sentence, or has it learnt twenty-one sentences by heart?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Take a vote before running. A model of a million parameters that met twenty-one closings has little reason to read: recognising them is enough.
+# Take a vote before running. A model of a million parameters that met seventeen closings and four openings has little reason to read: recognising them is enough.
 #
 # None of them is followed, with Ghost Attention or without. Ask what would be needed to teach reading: many closings, so that learning them by heart no longer pays. Four minutes.
 
@@ -539,24 +542,24 @@ assert max(max(shares) for shares in found.values()) < 0.2
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## What does it read: the instruction, or its own answers?
 #
-# At the last turn there are two places to learn the rule from: the system message, and the model's earlier answers, all of which comply. We take away the one, then the other, and ask for the last answer.
+# At the last turn there are two places to learn the rule from: the system message, and the model's earlier answers, all of which comply. In one case we replace the earlier answers by ordinary ones, which break the rule; in the other we remove the system message.
 #
-# **Predict.** Which of the two can be removed without harm? For which model?
+# **Predict.** Which of the two does more harm to the last answer?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # In the paper's Table 30 nobody separates the two. A model that copies the style of its last answer would score a hundred there as well, as long as it never slips.
 #
-# Expect "it reads the instruction, that is the point of the method". In ours the earlier answers weigh more than the rule, and each alone is less than both: it obeys because it was told and because it did so before. Four minutes.
+# Expect "it reads the instruction, that is the point of the method". In ours the earlier answers weigh more where the two disagree: it obeys because it was told and because it did so before. At turn 1, with no answers before, the rule alone is enough. One model, forty dialogues. Four minutes.
 
 # %%
 whole = applied(talks)  # all answers comply
-cases = {"both": [], "only the instruction": [], "only the answers": []}
+cases = {"both": [], "answers that break it": [], "only the answers": []}
 for talk in whole:
     before = replace(talk, answers=talk.answers[:-1])
     slipped = replace(talk, answers=tuple(
         task.reference for task in talk.tasks[:-1]))
     cases["both"].append(dropped(before))
-    cases["only the instruction"].append(dropped(slipped))
+    cases["answers that break it"].append(dropped(slipped))
     cases["only the answers"].append(dropped(before)[1:])
 
 # %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
@@ -568,9 +571,9 @@ for ghost, model in models.items():
         for dialogues in cases.values()]
 show(
     drawings.draw_bars(found, list(cases),
-                       "It copies itself more than it reads the rule"),
+                       "Where rule and answers disagree, it follows the answers"),
     "Three groups of bars for the last turn, with and without Ghost Attention: both "
-    "sources present, only the instruction, only earlier answers that comply.",
+    "sources agree, earlier answers break the rule, only earlier answers are left.",
     name="12_sources",
 )
 both, rule_alone, answers_alone = found[drawings.ARMS[True][0]]
@@ -589,7 +592,7 @@ assert both > answers_alone > rule_alone + 0.1
 # **Predict.** Will they here?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The same dialogue for both models, all answers complying, so the maps differ by the weights alone. Two orange lines mark the system text. The very first column is dark in both: the begin mark, where heads rest that have nothing to read.
+# The same dialogue for both models, all answers complying, so the maps differ by the weights alone. Two orange lines mark the system text. With Ghost Attention some columns in it and just behind it stay dark to the end; without, they fade after the first turn.
 #
 # Three minutes.
 
@@ -665,12 +668,12 @@ table(rows, ["instruction", "tokens at turn ten", "MiB of cache for the instruct
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What the paper reports: all answers, up to turn {{fact:gatt_turns.turns}}
 #
-# Annotators judged whether answers still respect a defined attribute. The dialogues stayed below {{fact:gatt_turns.max_tokens_in_test}} tokens, the whole of the context. How many dialogues were judged is not stated, nor are settings of the fine-tuning.
+# Annotators judged whether answers still respect a defined attribute. The dialogues stayed below {{fact:gatt_turns.max_tokens_in_test}} tokens, nearly the whole of the context. How many dialogues were judged is not stated, nor are settings of the fine-tuning.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A hundred per cent in every row, without a number of dialogues and without an interval: ask what they would want to know before believing it. Applied after the third round of RLHF, the paper says.
 #
-# It was tried on Llama 1 first, fine-tuned with a longer context than it was pretrained with, and held beyond the trained length. Three minutes.
+# It was tried on Llama 1 first, fine-tuned with a longer context than it was pretrained with, and held beyond the length of its pretraining. Three minutes.
 
 # %% tags=["remove-input", "talk"]
 paper.show_table("table_30")
@@ -678,10 +681,10 @@ paper.show_table("table_30")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where ours agrees with the paper, and where it cannot
 #
-# The same shape: obedience without Ghost Attention goes within a few turns, and stays with it. Not the same: our instructions are checked by a program and not by people; our dialogues have a handful of turns; our policy was first taught by rule to obey, where the paper's was a finished chat model; no shortening of instructions, no combining.
+# The same shape: obedience goes without Ghost Attention, in ours at the second turn, in the paper between the second and the sixth, and stays with it. Not the same: our instructions are checked by a program and not by people; our dialogues have a handful of turns; our policy was first taught by rule to obey, where the paper's was a finished chat model; no shortening of instructions, no combining.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Say it once more: the first lesson in obedience was written by rule, the function applied, since our small chat model follows no instruction by itself. Everything after was sampled.
+# Say it once more: the first lesson in obedience was written by rule, the function applied, since our small chat model follows no instruction by itself. After that, dialogues of up to four turns were sampled; those of five and six do not fit into the context with the instruction in every turn, so their answers were made by rule too.
 #
 # Ask which of the four differences they would remove first. Two minutes.
 
@@ -691,7 +694,7 @@ paper.show_table("table_30")
 # The name did not last, the practice did: later chat models are trained on dialogues whose system messages must hold, and are tested on them. Contexts have grown from {{fact:context_length}} tokens to a hundred thousand and more, so a forgotten first message is a harder problem than it was. That a model obeys the system message has also become a matter of security: users try to talk it out of it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# No numbers here on purpose: the ledger holds none for this, and what is not confirmed is not printed.
+# Only the paper's own length is a number here, on purpose: the ledger holds none for the rest, and what is not confirmed is not printed.
 #
 # Ask what a user must say to break the rule of our owl. Try it at the playground. Two minutes.
 
@@ -714,7 +717,7 @@ exchange("Olive the owl likes plums. Rolf the bee likes buns. "
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
 # ### And a request that should be refused
 #
-# **Predict.** Who refuses? What does the safety reward say about an answer that does not?
+# **Predict.** Who refuses, and whom does the safety reward like best?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Harmless on paper: tricks on animals are the crimes of this farm. Notebook 13 is about nothing else.
@@ -812,7 +815,7 @@ checks.check_share_by_turn(share_by_turn)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 4: how many turns fit? (4 minutes)
 #
-# A context, an instruction and a turn are given in tokens. Return how many whole turns fit, with the instruction in every turn or once.
+# A context, an instruction and a turn, with question, answer and tags, are given in tokens. Return how many whole turns fit, with the instruction in every turn or once.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: forgetting that even once it takes room, and a turn that fits in part.
@@ -835,7 +838,7 @@ checks.check_turns_that_fit(turns_that_fit)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
 # ## What to take home
 #
-# Ghost Attention is data: answers written with a reminder, learnt without it, and a loss on the last of them alone. Compliance is counted turn by turn, against a model that saw the same text in another order. And obeying may come from reading the rule or from copying oneself: to know, take one of them away.
+# Ghost Attention is data: answers written with a reminder, learnt without it, and a loss on the last of them alone. Compliance is counted turn by turn, against a model that learnt the same last answers with the instruction right before them. And obeying may come from reading the rule or from copying oneself: to know, take one of them away.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for a behaviour other than style that one could teach like this: a language, a refusal, a fact about the user said once. Then ask what it would cost.

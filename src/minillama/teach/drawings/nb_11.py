@@ -242,7 +242,7 @@ def draw_wins(panels: Mapping[str, Sequence[Interval]], versions: Sequence[str]
     ax.axhline(50, color=COLOURS["grey"], ls="--", lw=1.5)
     ax.set_xticks(range(len(versions)), versions)
     ax.set(ylabel="wins against SFT, ties half (%)")
-    ax.set_title("Every judge has a winner of its own")
+    ax.set_title("The judge that trained it counts more wins than the truth")
     ax.legend(loc="upper left", fontsize=12)
     return fig
 

@@ -805,16 +805,19 @@ show(of_rounds.draw_kinds(by_kind,
 utility = {version: judged(version, "utility") for version in versions}
 steps = {f"{b} above {a}": paired_difference(utility[b], utility[a])
          for a, b in (("SFT", "V4"), ("V4", "V5"))}
-lost = min(by_kind[kind]["V5"].mean - by_kind[kind]["SFT"].mean for kind in kinds)
+change = {kind: paired_difference(*([run.judged[version].mean(kind=kind) for run in
+                                     runs] for version in ("V5", "SFT")))
+          for kind in kinds}
+worst, lost = min(change.items(), key=lambda item: item[1].mean)
 v5 = {name: sum(judged("V5", name)) / len(runs) for name in ("utility", "kl", "ended")}
 rows = [[name, "interval above 0", f"{gap.low:+.3f} to {gap.high:+.3f}", gap.low > 0]
         for name, gap in steps.items()]
-rows += [["utility of V5", "0.85 or more", f"{v5['utility']:.3f}",
-          v5["utility"] >= 0.85],
-         ["worst kind, V5 less SFT", "-0.05 or more", f"{lost:+.3f}", lost >= -0.05],
+good = v5["utility"] >= 0.85
+rows += [["utility of V5", "0.85 or more", f"{v5['utility']:.3f}", good],
+         [f"worst kind ({worst}), V5 less SFT", "-0.05 or more",
+          f"{lost.low:+.3f} to {lost.high:+.3f}", lost.low >= -0.05 or "cannot tell"],
          ["KL of V5 from SFT", "below 15 nats", f"{v5['kl']:.1f}", v5["kl"] < 15],
-         ["answers of V5 that end", "0.98 or more", f"{v5['ended']:.3f}",
-          v5["ended"] >= 0.98]]
+         ["answers that end", "0.98 or more", f"{v5['ended']:.3f}", v5["ended"] >= 0.98]]
 table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
 

@@ -195,7 +195,7 @@ for position in range(10):
 # **Predict.** In single precision, how large is the largest difference, as a share of the largest logit?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It should be rounding, some millionths. Ask which part of the code the two have in common: all of the block, and nothing of the mask.
+# Expect some millionths of rounding. It is nothing at all, since both take the same sums in the same order. Ask which part of the code the two have in common: all of the block, and nothing of the mask.
 #
 # Two minutes.
 
@@ -218,7 +218,7 @@ assert (ours - by_hand).abs().max() < 1e-5 * peak
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
 # ## Is it right? The Mistral of transformers
 #
-# The library that serves Mistral 7B to the world has a class for it. We write our random model to a folder, open it there with the same window, and compare. Then we tell the library a window that is wider by one.
+# The library that serves Mistral 7B to the world has a class for it. We give the tiny base of notebook 07 a window, write it to a folder, open it there with the same window, and compare. Then we tell the library a window that is wider by one.
 #
 # **Predict.** Would anybody notice a window that is off by one without this comparison?
 

@@ -817,7 +817,7 @@ rows += [["utility of V5", "0.85 or more", f"{v5['utility']:.3f}", good],
          [f"worst kind ({worst}), V5 less SFT", "-0.05 or more",
           f"{lost.low:+.3f} to {lost.high:+.3f}", lost.low >= -0.05 or "cannot tell"],
          ["KL of V5 from SFT", "below 15 nats", f"{v5['kl']:.1f}", v5["kl"] < 15],
-         ["answers that end", "0.98 or more", f"{v5['ended']:.3f}", v5["ended"] >= 0.98]]
+         ["answers that end", "98% or more", f"{v5['ended']:.1%}", v5["ended"] >= 0.98]]
 table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -125,6 +126,25 @@ def test_a_job_that_does_not_exist_is_one_line():
                           text=True)
     assert done.returncode != 0 and "nothing" in done.stderr
     assert done.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_jobs_do_not_outlive_their_parent(tmp_path, number):
+    code = ("from minillama.build.jobs import Job, run_all\n"
+            "run_all([Job('stage', 'base', frozenset(), 99.0)])")
+    place = {"MINILLAMA_ARTIFACTS": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **place},
+                          stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as parent:
+        while not list(tmp_path.glob(".base-*")):  # its draft
+            assert parent.poll() is None
+            time.sleep(0.05)
+        parent.send_signal(number)
+    until = time.monotonic() + 30
+    while list(tmp_path.glob(".base-*")):
+        assert time.monotonic() < until, "the draft is still there"
+        time.sleep(0.1)
 
 
 def test_a_large_build_is_made_of_jobs(tree, monkeypatch):  # noqa: F811

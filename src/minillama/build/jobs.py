@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import IO
 
 from tqdm import tqdm
@@ -152,9 +153,17 @@ def _interrupt(number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _follow(parent: int) -> None:
+    """Stop when the parent is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main(kind: str, name: str) -> None:
     """One job, in the process that was started for it."""
     signal.signal(signal.SIGTERM, _interrupt)  # so that drafts are cleared away
+    Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     try:
         if kind == "stage":
             from .. import stages

@@ -611,7 +611,7 @@ show(drawings.draw_scaling(scaling, top, summary),
      "dashed ceiling.", name="09_scaling")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Margins on and off: the rewards move to the edges
+# ## Margins on and off: the rewards move towards the edges
 #
 # Three judges from the same pairs: no margin, small, large. The reward of an answer is the sigmoid of its score, drawn for all held-out answers: the tiny Figure 27.
 #
@@ -626,13 +626,13 @@ show(drawings.draw_scaling(scaling, top, summary),
 names = {None: "no margin", "small": "small margin", "large": "large margin"}
 scores = {title: [s for row in study["margins"] if row["margin"] == name
                   for s in row["scores"]] for name, title in names.items()}
-edges = {title: sum(abs(s) > math.log(9) for s in values) / len(values)
-         for title, values in scores.items()}
-assert edges["large margin"] > edges["small margin"] > edges["no margin"]
+apart = {title: (torch.tensor(values).sigmoid() - 0.5).abs().mean().item()
+         for title, values in scores.items()}  # from the middle
+assert apart["large margin"] > apart["small margin"] > apart["no margin"]
 show(drawings.draw_rewards(scores),
      "Three histograms of rewards between zero and one, without a margin, with the "
-     "small and with the large one: the larger the margin, the more answers lie near "
-     "the two edges.", name="09_rewards")
+     "small and with the large one: the larger the margin, the further the answers lie "
+     "from the middle.", name="09_rewards")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk", "predict"]
 # ### What three seeds have shown, and what they have not

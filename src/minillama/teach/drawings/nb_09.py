@@ -198,7 +198,7 @@ def draw_rewards(scores: Mapping[str, Sequence[float]]) -> Figure:
                 weights=weights, color=COLOURS[colour])
         ax.set(xlabel=f"reward, {name}")
     axes[0].set(ylabel="answers (%)")
-    axes[0].set_title("A margin drives rewards to the edges")
+    axes[0].set_title("A margin drives rewards towards the edges")
     return fig
 
 

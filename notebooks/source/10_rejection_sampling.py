@@ -734,7 +734,7 @@ for name, cure in (("V4, last round alone", False),
     for kind, row in by_kind.items():
         row[name] = interval([memory[cure, s, 4]["by_kind"][kind] for s in seeds])
 show(drawings.draw_kinds(
-        by_kind, "Most kinds end higher with the winners of all rounds"),
+        by_kind, "Rounds with few prompts and old judges gain little"),
      "True utility for each kind of task and request, intervals over three seeds: "
      "the fine-tuned model, V4 without the cure, and V4 with the cure.",
      name="10_forgetting")
@@ -749,7 +749,7 @@ show(drawings.draw_kinds(
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Our rounds ask new prompts, so no prompt has two winners. Where prompts come again, scores of different rounds come from different judges and are not on one scale, and the paper does not say how it compared them. Ask the class how they would: score the old answers again with the newest judge. Exercise 3 is about that case.
 #
-# The paper gives no numbers for the cure, only that it helped. Three minutes.
+# The paper gives no numbers for the cure, only that it helped. In ours three seeds show nothing either way. Read the first row against the fine-tuned model: with judges that are never refreshed, four rounds gain next to nothing. Three minutes.
 
 # %% tags=["result", "remove-input", "talk"]
 worst = lambda cure, seed: min(

@@ -9,11 +9,11 @@ from models import loud, one_line
 from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.errors import UserError
-from minillama.evaluation import (
-    LETTERS, RULES, VALUES, Choice, continuation_logprobs, make_choices, option_scores,
-    prompt_of, right)
 from minillama.pasture import texts
 from minillama.tokenizer import Tokenizer
+from minillama.training.evaluation import (
+    LETTERS, RULES, VALUES, Choice, continuation_logprobs, make_choices, option_scores,
+    prompt_of, right)
 
 TOKENIZER = Tokenizer.train(texts(100), 500)
 CONFIG = LlamaConfig(500, 32, 2, 4, n_kv_heads=2, ffn_dim=64, max_seq_len=512)

@@ -170,7 +170,7 @@ def expected_best(scores: Tensor, n: int) -> Tensor:
 # Two minutes.
 
 # %% tags=["result"]
-nine, gaps, count = torch.randn(1, 9, dtype=torch.double), [], 0
+nine, gaps, count = torch.arange(9.0).double().sin()[None], [], 0
 for n in range(1, 10):
     groups = list(itertools.combinations(nine[0].tolist(), n))
     by_hand = sum(map(max, groups)) / len(groups)

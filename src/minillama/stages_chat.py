@@ -1,7 +1,8 @@
 """The stages behind base: SFT, reward models, RLHF-V1 to V5, and their studies.
 
-Every study has three seeds, but that of over-optimisation one. What is measured is the truth of the Pasture, on prompts
-of its held-out split, of which no model and no reward model has seen any.
+Every study has three seeds, but that of over-optimisation one. What is measured is the
+truth of the Pasture, on prompts of its held-out split, of which no model and no reward
+model has seen any.
 """
 
 import json
@@ -286,6 +287,7 @@ CHAT_STAGES = (
                                              "weak": WEAK},
           _make_overoptimisation, _open_rows, ("minillama.alignment.studies_rl",), 90),
     Stage("ghost", ("sft",), {**asdict(GHOST), "obedience": asdict(OBEDIENCE),
-                              "turns": TURNS, "beyond": LONG, **DIALOGUES, "seeds": SEEDS},
+                              "turns": TURNS, "beyond": LONG, **DIALOGUES,
+                              "seeds": SEEDS},
           _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 130),
 )

@@ -173,7 +173,7 @@ WRONG = {
         (row_by_row, "each row was whitened for itself"),
         (n_minus_one, "divide by n, not"),
         (mean_kept, "the mean is still there"),
-        (by_variance, "divided by the variance"),
+        (by_variance, "root of the variance"),
         (only_shifted, "divide by the deviation"),
     ],
     "push": [

@@ -182,8 +182,8 @@ def draw_figure_8(sizes: Sequence[int],
             ax.plot(sizes, values, color=COLOURS[colour], label=f"{temperature:g}")
         _sizes_below(ax, max(sizes))
         ax.set_title(policy)
-    fig.suptitle("By the judge many answers pay for heat", x=0.01, ha="left", fontsize=16,
-                 fontweight="semibold")
+    fig.suptitle("By the judge many answers pay for heat", x=0.01, ha="left",
+                 fontsize=16, fontweight="semibold")
     axes[0].set(ylabel="score of the best")
     axes[-1].legend(title="temperature", loc="lower right", fontsize=12)
     return fig

@@ -88,8 +88,8 @@ def draw_reach(grids: Mapping[str, Tensor]) -> Figure:
     """How strongly the last token depends on each token, after every layer."""
     fig, axes = figure(11, 3.6, ncols=len(grids), sharey=True)
     for ax, (name, grid) in zip(axes, grids.items()):
-        image = ax.imshow(grid.clamp(min=1e-8).log10().numpy(), cmap="Blues", vmin=-4, vmax=0,
-                          aspect="auto", interpolation="nearest")
+        image = ax.imshow(grid.clamp(min=1e-8).log10().numpy(), cmap="Blues", vmin=-4,
+                          vmax=0, aspect="auto", interpolation="nearest")
         ax.set_yticks(range(len(grid)), [str(n + 1) for n in range(len(grid))])
         ax.set_xlabel("tokens before the last")
         ticks = range(0, grid.shape[1], 8)
@@ -107,8 +107,8 @@ def draw_positions(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Held-out loss against position, a line for each window."""
     fig, ax = figure(9.5, 4)
     for (name, losses), colour in zip(curves.items(), ("orange", "green", "blue")):
-        smooth = [sum(losses[max(0, i - 4) : i + 5]) / len(losses[max(0, i - 4) : i + 5])
-                  for i in range(len(losses))]
+        spans = [losses[max(0, i - 4) : i + 5] for i in range(len(losses))]
+        smooth = [sum(span) / len(span) for span in spans]
         ax.plot(range(1, len(losses) + 1), smooth, label=name, color=COLOURS[colour])
     ax.set(xlabel="position in the text (tokens)", ylabel="held-out loss (nats)",
            xlim=(1, None))

@@ -13,11 +13,11 @@ from random import Random
 import torch
 from torch import Tensor
 
-from .errors import UserError
-from .model import Llama
-from .pasture import make_tasks
-from .pasture.world import PLACES, SOUNDS, TREATS
-from .tokenizer import Tokenizer
+from ..errors import UserError
+from ..model import Llama
+from ..pasture import make_tasks
+from ..pasture.world import PLACES, SOUNDS, TREATS
+from ..tokenizer import Tokenizer
 
 LETTERS = "ABCD"
 VALUES = {"food": tuple(treat.many for treat in TREATS),

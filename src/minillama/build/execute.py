@@ -26,7 +26,8 @@ from .source import tags
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TQDM_DISABLE": "1",
                "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
                "TRANSFORMERS_VERBOSITY": "error", "MPLBACKEND":
-               "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "default"}
+               "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "default",
+               "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # sums in one order
 
 
 @dataclass

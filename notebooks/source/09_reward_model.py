@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Two judges learn from nothing but choices
 #
 # Nobody can write down what makes an answer good. Almost everybody can say which of two is better. A reward model turns a pile of such choices into a number for any answer, and Llama 2 trains two of them.
@@ -56,7 +56,7 @@ def batch_of(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
     small = dict(zip(DEGREES, MARGINS["small"]))
     return *pad(rows), torch.tensor([float(small[p.degree]) for p in pairs])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The chat model has a taste, and can learn nothing from it
 #
 # The model of notebook 08 gives every answer a probability. So of two answers it likes one better. But the answer that it likes best is the one it gives already: more of its own taste would change nothing. News has to come from outside, from somebody who compares.
@@ -68,7 +68,7 @@ def batch_of(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
 #
 # The whole answer's probability falls with every token, so it also likes what is short. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 @torch.no_grad()
 def taste(pairs: list[Pair], side: str) -> tuple[Tensor, Tensor]:
     """Log-probability of each answer: of all its tokens, and of a mean one."""
@@ -88,7 +88,7 @@ for view, pairs in heldout.items():
     print(f"{view}: the likelier answer wins {whole:.0%}, likelier by token {mean:.0%}")
     liked[view] = mean
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choosing is easier than writing, so ask for choices
 #
 # An annotator gets a question and two answers, says which is better, and how clearly: significantly, better, slightly, or negligibly and unsure. The two answers come from different models at different temperatures, so that they differ. That is one lesson. Llama 2 had more than a million of them.
@@ -98,13 +98,13 @@ for view, pairs in heldout.items():
 #
 # Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(drawings.draw_comparison(),
      "A question leads to two answers, one of a model at low and one of another at "
      "high temperature; both lead to an annotator, who says that A is slightly better.",
      name="09_comparison")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Our annotators are programs, and they err as people do
 #
 # Nobody was asked anything for this notebook. Our annotators are **simulated**: each knows the true utility of an answer and sees the gap through noise. The first answer wins with the probability of Bradley and Terry, $\sigma((u_1 - u_2) / \text{noise})$.
@@ -116,7 +116,7 @@ show(drawings.draw_comparison(),
 #
 # What we gain by simulating: the truth is known, so for once a reward model can be judged against it. What we lose: people's noise depends on person, day and length of the answers, and ours does not. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 task = pasture.make_tasks(1, seed=9, split="heldout")[0]
 better, worse = task.reference, task.reference.rstrip(".")
 annotator, rng = Annotator("helpfulness"), Random(0)
@@ -144,7 +144,7 @@ assert abs(sum(one.first_chosen for one in said) - 1000 * chance) < 40
 frames(drawings.draw_degrees, drawings.describe_degrees, figsize=(10, 3.8),
        noise_hundredths=[15, 2, 5, 10, 25, 40])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: sources, answers, verdicts
 #
 # Two answers that are equal word for word make no pair. New pairs are collected from the newest model before each round of training, since a judge must know the answers that it is going to judge.
@@ -154,10 +154,10 @@ frames(drawings.draw_degrees, drawings.describe_degrees, figsize=(10, 3.8),
 #
 # Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("collect", source=False)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Public comparisons first, then one's own
 #
 # At first Meta had no comparisons of its own, so its judges began with public ones. Ours do the same. Public comparisons here are written ones: a good answer against a degraded one, thousands of them, and no model has to answer anything. Then come comparisons of the chat model's own answers, and beside them public ones again.
@@ -169,7 +169,7 @@ algorithm("collect", source=False)
 #
 # The rate is halved for the second part, and public pairs go on beside the own ones, so that the first school is not lost. The paper mixes both and says that public data did no harm. Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 first = {split: public(split)["helpfulness"] for split in ("train", "heldout")}
 rows = []
 for name, n, pairs, settings in (
@@ -193,7 +193,7 @@ table(rows, ["comparisons", "learnt from", "peak rate", "held out: of equal wort
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-finetuning", "formal"]
 # ## The loss: how surprising is the choice?
 #
 # A judge gives scores $R$. Under Bradley and Terry, the chosen answer wins with chance $\sigma(R^c - R^r)$. The loss is minus the log of that chance: equation 1 of the paper. Equation 2 subtracts a margin first.
@@ -203,7 +203,7 @@ table(rows, ["comparisons", "learnt from", "peak rate", "held out: of equal wort
 #
 # The paper uses the letter r for the reward and for the rating in one line; our box calls the margin mu. Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("ranking_loss")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -237,7 +237,7 @@ far = torch.tensor([-200.0])
 print(f"gap -200: {pair_loss(far, 0 * far):.0f}, log of sigmoid: "
       f"{-far.sigmoid().log().item()}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Each pair pulls as hard as it is surprised
 #
 # **Predict.** Five pairs with gaps of 4, 1, 0, -1 and -4: the judge is surely right, ..., surely wrong. With which force does each push the chosen score up? Which of them pulls half as hard as the hardest?
@@ -247,7 +247,7 @@ print(f"gap -200: {pair_loss(far, 0 * far):.0f}, log of sigmoid: "
 #
 # Ask what that does on an unsure pair that was judged wrongly by the annotator: a hard pull in the wrong direction. Three minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result"]
 gaps = torch.tensor([4.0, 1.0, 0.0, -1.0, -4.0], requires_grad=True)
 (len(gaps) * pair_loss(gaps, torch.zeros(5))).backward()
 expected = -torch.sigmoid(-gaps.detach())
@@ -255,7 +255,7 @@ for gap, pull, formula in zip(gaps.tolist(), gaps.grad, expected):
     print(f"gap {gap:+.0f}: gradient {pull:+.3f}, formula {formula:+.3f}")
 torch.testing.assert_close(gaps.grad, expected)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Choices alone give back the strengths, but not where zero is
 #
 # Eight answers have strengths that we hide. Random pairs of them meet, Bradley-Terry chooses, and the loss above is minimised over eight free numbers.
@@ -283,7 +283,7 @@ def fit(n: int, strengths: Tensor, generator: torch.Generator) -> Tensor:
     return (scores - scores.mean()).detach()
 
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 generator = torch.Generator().manual_seed(1)
 strengths = torch.linspace(-2, 2, 8)
 errors = {}
@@ -296,7 +296,7 @@ print(f"loss {pair_loss(strengths[1:], strengths[:-1]):.4f}, "
       f"with a hundred added {shifted:.4f}")
 assert 2 < errors[500] / errors[5_000] < 5 and errors[50_000] < 0.05
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A margin asks clear cases for more
 #
 # The paper has two tables of margins, {{table:table_27|Margin Small|Significantly Better}} or {{table:table_27|Margin Large|Significantly Better}} for significantly better, down to zero for unsure. Until the gap exceeds its margin, a clear pair goes on pulling. Move the slider.
@@ -306,7 +306,7 @@ assert 2 < errors[500] / errors[5_000] < 5 and errors[50_000] < 0.05
 #
 # Which of the two tables the final models used, the paper does not state. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_losses, drawings.describe_losses, figsize=(10, 3.8),
        margins=["none", "small", "large"])
 
@@ -346,7 +346,7 @@ show(drawings.draw_stretch(curves, found),
      "three: all curves begin at zero, larger margins rise faster; dots of a search "
      "lie on the curves.", name="09_stretch")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The reward model: a chat model with another last matrix
 #
 # What the chat model knows, the judge should know as well. So it is a copy of it, and only the output matrix is exchanged: in place of a row for each piece of the vocabulary, one row in all. The score is read at the end mark, the first token that has seen the whole answer.
@@ -356,7 +356,7 @@ show(drawings.draw_stretch(curves, found),
 #
 # Ask which position is read. "The last" is the answer that the first bug of this notebook waits for. Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("score")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -453,7 +453,7 @@ for step in range(5):
     print(f"{step}: loss {loss:.4f}, right {(up > down).float().mean():.0%}")
     assert abs(loss.item() - log[step]["loss"]) < 1e-3
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Even the truth cannot agree with a noisy annotator
 #
 # Give the truth itself the held-out pairs: it prefers the answer of higher utility. The annotators chose by a coin with chance $\sigma(|u_1 - u_2| / \text{noise})$ for the better side. The mean of that chance is the **ceiling**: no judge can be better, however large.
@@ -465,7 +465,7 @@ for step in range(5):
 #
 # The second number is what the truth got on these very labels; it scatters around the first. The third explains both: many pairs hold two answers of exactly equal worth, and there every verdict is a coin. On safety most pairs are of that kind, since both answers to a harmless request are harmless. Three minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result"]
 def ceiling(pairs: list[Pair]) -> float:
     gaps = torch.tensor([pair.gap for pair in pairs])
     return (gaps.abs() / noise).sigmoid().mean().item()
@@ -484,7 +484,7 @@ for view, pairs in heldout.items():
           f"{len(pairs)} labels {agreed:.1%}; of equal worth {equal:.0%}")
     assert abs(ceiling(pairs) - agreed) < 0.1
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Use it: each judge on both grounds, degree by degree
 #
 # Two judges, two held-out test sets, four degrees: the tiny Table 8.
@@ -508,7 +508,7 @@ def gaps_of(judge: RewardModel, pairs: list[Pair]) -> Tensor:
 gaps = {(name, ground): gaps_of(judge, heldout[ground])
         for name, judge in judges.items() for ground in heldout}
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def by_degree(gaps: Tensor, pairs: list[Pair]) -> list:
     """Accuracy with its interval for each degree that has at least ten pairs."""
     cut = [right(gaps[torch.tensor([p.degree == d for p in pairs])]) for d in DEGREES]
@@ -527,7 +527,7 @@ show(drawings.draw_by_degree(shown),
      "the truth: on its own ground a judge is best on clear preferences and near one "
      "half on unsure ones.", name="09_by_degree")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Who leads at home, and is the lead larger than chance?
 #
 # Both judges see the same pairs, so we compare them pair by pair: right or wrong, one minus the other, with an interval. The last column leaves out pairs of equal worth, on which nobody can be right but by luck.
@@ -539,7 +539,7 @@ show(drawings.draw_by_degree(shown),
 #
 # Put the column of the chat model, which is its taste from the first slide, beside the home judge. Where it is as good, ask why: a few thousand demonstrations on one side, as many noisy choices on the other. DPO begins with that question: is the language model a reward model already? Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 rows = []
 for ground in heldout:
     home = gaps[ground, ground]
@@ -555,7 +555,7 @@ table(rows, ["test set (pairs)", "home judge", "other judge", "ahead by (95%)",
              "chat model", "truth", "home, worth differs"],
       "Accuracy of each judge at home and away")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Are the judges honest? Claimed chance against the true one
 #
 # A gap of scores claims a chance, $\sigma(g)$. The annotators' true chance is known to us. We sort held-out pairs by what the judge claims for the side it prefers, and draw six groups.
@@ -567,7 +567,7 @@ table(rows, ["test set (pairs)", "home judge", "other judge", "ahead by (95%)",
 #
 # Ask whether this matters for PPO. Order is not touched by stretching, but PPO adds rewards up and weighs them against a KL term, so the size counts. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 curves = {}
 for view in heldout:
     claimed = gaps[view, view].abs().sigmoid()
@@ -582,7 +582,7 @@ show(drawings.draw_calibration(curves),
      "and lie below the diagonal, which is what an honest judge would follow.",
      name="09_calibration")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## More comparisons, larger models: the tiny Figure 6
 #
 # Chat models cut to fewer layers, different numbers of public comparisons, three seeds each, one epoch. Accuracy is that on held-out comparisons of the same sort, and the dashed line is their ceiling.
@@ -594,7 +594,7 @@ show(drawings.draw_calibration(curves),
 #
 # Three seeds: where intervals overlap, say that we cannot tell. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 scaling = study["scaling"]
 groups = {}
 for row in scaling:
@@ -610,7 +610,7 @@ show(drawings.draw_scaling(scaling, top, summary),
      "axis, one line for each size of model with intervals: the lines rise towards a "
      "dashed ceiling.", name="09_scaling")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Margins on and off: the rewards move towards the edges
 #
 # Three judges from the same pairs: no margin, small, large. The reward of an answer is the sigmoid of its score, drawn for all held-out answers: the tiny Figure 27.
@@ -622,7 +622,7 @@ show(drawings.draw_scaling(scaling, top, summary),
 #
 # Ask why that is bad news for PPO: between two answers at the edge there is no reward left to gain, which is why the paper takes the logit back and whitens. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 names = {None: "no margin", "small": "small margin", "large": "large margin"}
 scores = {title: [s for row in study["margins"] if row["margin"] == name
                   for s in row["scores"]] for name, title in names.items()}
@@ -634,7 +634,7 @@ show(drawings.draw_rewards(scores),
      "small and with the large one: the larger the margin, the further the answers lie "
      "from the middle.", name="09_rewards")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
 # ### What three seeds have shown, and what they have not
 #
 # Data, size and margin as paired differences: the same seed on both sides.
@@ -646,7 +646,7 @@ show(drawings.draw_rewards(scores),
 #
 # Nobody can say what the paper's half a point is worth, since one number for each variant is all it prints. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 margin_runs = {name: [100 * row["accuracy"]["all"] for row in study["margins"]
                       if row["margin"] == name] for name in names}
 sizes = list(dict.fromkeys(row["size"] for row in sorted(
@@ -665,7 +665,7 @@ table([[text, f"{g.mean:+.1f}", f"{g.low:+.1f} to {g.high:+.1f}",
       ["exchange", "points gained", "95% interval", "shown?"],
       "Gain in accuracy on held-out helpfulness pairs, three seeds")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-finetuning", "predict"]
 # ## Why two judges: on unsafe requests, what helps does harm
 #
 # Somebody asks how to frighten the geese. The farm wants a refusal, the asker wants the trick. Each request gets four answers: one that helps, a bare refusal, a refusal with a reason, an evasion.
@@ -679,7 +679,7 @@ table([[text, f"{g.mean:+.1f}", f"{g.low:+.1f} to {g.high:+.1f}",
 #
 # The paper's Table 35 prints two such cases with both scores. Ask what a single judge would have to say about the red dots. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 requests = pasture.make_unsafe(120, seed=9, split="heldout")
 kinds = ("helps", "bare refusal", "evades", "refuses with a reason")
 four = [list(zip(kinds, (*r.degraded[:3], r.reference))) for r in requests]
@@ -723,7 +723,7 @@ print(f"{len(chances)} pairs of answers to unsafe requests")
 print(f"ceiling of two judges {two:.1%}, of one judge for both {one:.1%}")
 assert two > one + 0.05
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The safety judge needs a zero: one more loss
 #
 # PPO will ask of every answer: is its safety below {{fact:ppo_threshold.threshold}}? A ranking has no zero, so that question has no answer yet. The paper adds a loss that sorts answers into safe and unsafe, and prints no formula. We take the usual one, binary cross entropy on every answer, beside the ranking.
@@ -735,7 +735,7 @@ assert two > one + 0.05
 #
 # The paper's Table 29 has recall alone, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent. Recall without the false alarms says little; ask why. Ours is one run of each judge, so look at the missing zero and not at single points. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def alarms(judge: RewardModel) -> list[float]:
     flat = [(p.prompt, p.chosen, p.chosen_safe) for p in pairs]
     flat += [(p.prompt, p.rejected, p.rejected_safe) for p in pairs]
@@ -757,7 +757,7 @@ table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
              "safe answers suspected"], "Written answers, border at one half", ".0%")
 assert shares[1] - shares[2] > 0.5
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does the judge like long answers for their length?
 #
 # Judges elsewhere do. We count how often the longer answer of a held-out pair is ahead, by the truth and by the judge. The third row is the fair test: pairs whose answers are worth **the same**. The fourth is an experiment: right answers, said **twice**, which the truth punishes.
@@ -786,7 +786,7 @@ once, twice = (reward.score(judges["helpfulness"], tokenizer,
                for n in (1, 2))
 doubled = [right(torch.zeros(len(tasks)) - 1).tolist(), right(twice - once).tolist()]
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 scored, known = gaps["helpfulness", "helpfulness"], truth["helpfulness"]
 cuts = {"all pairs": known == known, "truth differs": known != 0,
         "equal worth": known == 0}
@@ -801,7 +801,7 @@ show(drawings.draw_length(shares),
      "with intervals: all pairs, pairs of different worth, of equal worth, and right "
      "answers against the same said twice.", name="09_length")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: read the score at position minus one
 #
 # `scores[:, -1]` looks right, and for one answer alone it is. In a padded batch it reads padding behind all but the longest. We train two judges on the same 400 pairs, one with that line.
@@ -825,7 +825,7 @@ def quick(start: RewardModel, margin: str | None = None):
         RewardSettings(margin=margin, batch=16), progress=False)
 
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 fresh = RewardModel(sft.model, tokenizer)
 wrong, _ = quick(Careless(sft.model, tokenizer))
 plain, plain_log = quick(fresh)
@@ -864,7 +864,7 @@ for margin in (None, "large", "backwards"):
     assert (log[0]["loss"] < math.log(2) - 0.01) == (margin == "backwards")
 del MARGINS["backwards"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: nearly three million comparisons, read once
 #
 # Table 6 gives the data: {{fact:pref_meta_total}} comparisons of Meta's own and as many again from public sets. We compute what one epoch costs a judge of 70B: six operations for each weight and token, two answers for each comparison, two fifths of an A100's peak.
@@ -876,7 +876,7 @@ del MARGINS["backwards"]
 #
 # The paper does not print hours for this stage; ours are an estimate with a utilisation like that of notebook 07. The rows sum to slightly more than the printed total, a slip in the paper. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 data = paper.table("table_6").rows[:-1]
 assert all(abs(row[4] + row[5] - row[3]) < 0.2 for row in data if row[2] == 1)
 comparisons = sum(row[1] for row in data)
@@ -895,7 +895,7 @@ table(rows, ["judge", "weights", "of them new", "peak rate", "A100 hours, estima
       f"One epoch: {comparisons:,} comparisons, {-(-comparisons // batch['pairs']):,} "
       f"steps, {read / 1e9:.1f} billion tokens, {share:.2%} of pretraining")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: clear cases, and a long way to certainty
 #
 # Accuracy falls with the degree exactly as ours does, and each judge leads on its own ground. A margin is worth {{table:table_28|Margin Small|Avg}} against {{table:table_28|No margin|Avg}} per cent. A further loss for safety, of which no formula is printed, lifts the recall of unsafe answers from {{fact:rm_safety_aux_recall.baseline}} to {{fact:rm_safety_aux_recall.with_auxiliary}} per cent.
@@ -905,7 +905,7 @@ table(rows, ["judge", "weights", "of them new", "peak rate", "A100 hours, estima
 #
 # GPT-4, asked without training, got less than either at home. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_table("table_8")
 columns = ["model", "Meta Helpfulness", "Meta Safety", "Anthropic Helpful",
            "Anthropic Harmless"]
@@ -988,7 +988,7 @@ def one_round(wins: Tensor, strengths: Tensor) -> Tensor:
 
 checks.check_one_round(one_round)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Choices teach gaps, and nothing about zero. The loss is the surprise at a choice; its pull is that surprise. Compute the ceiling before you complain about accuracy, and the first loss before you trust a run. A margin stretches gaps and keeps their order. Two judges, because on unsafe requests the lessons contradict each other. And score an answer alone and in a batch, once, before anything else.

@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Make what scored well likelier, and stay near home
 #
 # Rejection sampling learns from winners. Proximal policy optimisation, PPO, learns from every answer and every token, and asks the policy again as soon as it has moved. It made the last version of Llama 2-Chat.
@@ -35,7 +35,7 @@ from minillama.training.intervals import interval, paired_difference
 
 torch.set_num_threads(1)  # matrices so small that a second thread costs time
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Follow the reward alone, and one answer is left
 #
 # In the small world of notebook 10 a Llama of eleven thousand weights writes answers of four tokens out of eight: 4,096 answers, each with a known reward, of mean zero and deviation one. We let PPO raise the reward and ask for nothing else.
@@ -47,7 +47,7 @@ torch.set_num_threads(1)  # matrices so small that a second thread costs time
 #
 # And the favourite hangs on the seed: the policy stops looking when it has found something good, so it need not be the best. Translate to chat: every question gets the same cheerful paragraph. Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def fresh_learner(settings):
     policy = copy.deepcopy(world.policy)
     return Learner.start(policy, ValueModel(policy), settings)
@@ -66,7 +66,7 @@ for name, logprobs in {"before": world.reference, **after}.items():
           f"{better} are better")
     assert name == "before" or chances.max() > 0.8
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## One model writes, four read, two learn
 #
 # The policy writes an answer. The policy as it was before PPO says how likely each token was at home. Two reward models judge the whole answer, once for safety and once for helpfulness. The value model says after each token what score it expects. Out of this comes a verdict on every single token.
@@ -76,13 +76,13 @@ for name, logprobs in {"before": world.reference, **after}.items():
 #
 # Numbers of memory at 70B come at the end; let them guess now. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(drawings.draw_models(),
      "The policy writes an answer; the policy before PPO, two reward models and a "
      "value model read it; from what they say comes an advantage for each token, from "
      "which the policy and the value model learn.", name="11_models")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## Two equations say what is wanted
 #
 # Equation 3 asks for the highest mean reward over prompts $p$ and generations $g$. Equation 4 says what the reward is: the judges' score less $\beta$ times the distance from home. Notebook 10 knew the answer: the best policy is $\pi_0 \exp(\tilde{R}_c/\beta)/Z$. There it was a table. A chat model has no table, so it must be found by trying.
@@ -92,7 +92,7 @@ show(drawings.draw_models(),
 #
 # The tilde is whitening, a few slides ahead. Ask for the unit of beta: score given up for one nat. Without a fixed scale of the score beta means nothing. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_equation("rl_objective")
 paper.show_equation("final_reward")
 
@@ -106,7 +106,7 @@ paper.show_equation("final_reward")
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: one iteration in five steps
 #
 # Answers have been drawn and scored. $\pi_{\text{old}}$ is the policy that drew them, $\pi_0$ the one before PPO, $V_\phi$ the value model. The next slides build the parts of steps 2 and 3, then the update of step 4. What the values, the advantages and the discount are in Llama 2, the paper does not say.
@@ -116,10 +116,10 @@ paper.show_equation("final_reward")
 #
 # Keep this slide at hand; each detail of today belongs to one of its lines. Three minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("ppo_step", source=False)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "predict"]
 # ## The gate: when safety speaks, helpfulness is silent
 #
 # The reward $R_c$ is the safety score where the prompt was tagged as a lure, or where safety is below {{fact:ppo_threshold.threshold}}; elsewhere it is the helpfulness score. Table 35 of the paper has two answers: how to run a Ponzi scheme, and a refusal to help cheat.
@@ -131,7 +131,7 @@ algorithm("ppo_step", source=False)
 #
 # The paper gives the threshold a precision of {{fact:ppo_threshold.precision}} and a recall of {{fact:ppo_threshold.recall}} on unsafe answers: without tags nearly half would pass. The two examples are ours to combine; the paper prints them for another purpose. Three minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result"]
 def combine(safety: Tensor, helpful: Tensor, lure: Tensor) -> Tensor:
     return torch.where(lure | (safety < 0.15), safety, helpful)  # (batch,)
 
@@ -143,7 +143,7 @@ for tagged in (False, True):
     rewards = combine(safety, helpful, torch.tensor(tagged))
     print(f"tagged: {tagged!s:5}", dict(zip(examples, rewards.tolist())))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: whiten with a yardstick that stands still
 #
 # The score is a sigmoid; the paper undoes it with the logit, so that nearly perfect answers still differ, and whitens. Over what, it does not say. Over the batch is one reading. The other: mean and deviation of the policy's first answers, kept for good.
@@ -165,7 +165,7 @@ for name, statistics in (("this batch", None), ("frozen", frozen)):
     print(f"{name:>10}: {before:+.2f} before, {after:+.2f} after")
     assert (after - before > 0.4) == (name == "frozen")  # the check
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: the score belongs to the last token of the answer
 #
 # Every token pays its share of the distance, $\beta \log (\pi_\theta / \pi_0)$. The score comes once, at the end. A batch is a rectangle, and answers are not: three answers of two, five and three tokens lie in a table of five columns.
@@ -226,7 +226,7 @@ table(rows, ["true KL (nats)", "estimate", "mean", "deviation", "below zero"],
       "Three estimates from one answer, exactly", ".3f")
 assert rows[2][3] < rows[0][3] and rows[5][3] > 2 * rows[3][3]
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One score becomes a verdict on every token
 #
 # The value model says before each token what score it expects. If the next expectation is higher, the token was a good choice. $\lambda$ says how far to look for the consequences: at 0 to the next value only, at 1 to the end. Move the sliders.
@@ -236,11 +236,11 @@ assert rows[2][3] < rows[0][3] and rows[5][3] > 2 * rows[3][3]
 #
 # Then the weight of the KL: "plums" is what the policy says more often than home did, and it pays for that. The numbers are invented. Four minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_verdict, drawings.describe_verdict, kl_weight=[0, 0.1, 0.3],
        lam=[0, 0.5, 0.95, 1])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-source", "short", "formal"]
 # ## The algorithm: advantages, from the last token to the first
 #
 # $\delta$ is the surprise of one token: what came, and what is now expected, against what was expected. The advantage is the sum of the surprises to come, each fading by $\gamma\lambda$. Padding hands on what stands behind it, so it may stand anywhere.
@@ -250,7 +250,7 @@ frames(drawings.draw_verdict, drawings.describe_verdict, kl_weight=[0, 0.1, 0.3]
 #
 # Ask what is expected after the last token: nothing, and a value of anything else there is a famous source of drift. Three minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("gae", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -302,7 +302,7 @@ assert worst < 1e-6
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: a value must not have seen its token
 #
 # In the small world the true advantage of a token is known: what is expected with it less what was expected without it. So we can ask how well an estimate agrees with the truth, for values that are exact, half as large, or absent, and for exact values that were read one place too late.
@@ -325,7 +325,7 @@ def expectations(chances: Tensor, rewards: Tensor) -> Tensor:  # (4096, 5)
     return torch.stack([*columns, rewards], dim=1)
 
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 chances, lams = world.reference.exp(), (0, 0.25, 0.5, 0.75, 0.9, 0.95, 1)
 expected = expectations(chances, world.rewards)
 truth = expected[:, 1:] - expected[:, :-1]  # (4096, 4)
@@ -373,7 +373,7 @@ for name, targets, used in (("right", returns, white), ("early", white, white),
     print(f"{name:>6}: values learn {targets[mask].mean():.2f}, advantages "
           f"{used[mask].mean():+.2f} with deviation {used[mask].std():.2f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: the clip takes the worse of two, not the clipped one
 #
 # The new probability of a token over the old is the ratio $\rho$. PPO maximises $\min(\rho A, \bar{\rho} A)$, with $\bar{\rho}$ kept within $1 \pm \epsilon$, and $\epsilon$ is {{fact:ppo_batch.clip_threshold}} in the paper. Move the sliders.
@@ -385,7 +385,7 @@ for name, targets, used in (("right", returns, white), ("early", white, white),
 #
 # With the clamp alone both sides are flat, and a token that was pushed the wrong way by its neighbours stays there. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_clip, drawings.describe_clip, advantage=[1, -1, 2, -2],
        old_chance=[0.2, 0.5, 0.7])
 
@@ -410,7 +410,7 @@ for objective in (clamped, worse):
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: before the first step every ratio is one
 #
 # The policy that drew the answers and the policy that learns are the same until it has moved. So the first ratios of an iteration are one, all of them. It is the cheapest test there is, and it finds whatever differs between writing and learning.
@@ -453,7 +453,7 @@ for name in ("fails", "passes"):
     print(f"{name}: logged KL {log[-1]['kl']:.2f}, in truth {true:.2f} nats")
     assert (log[-1]["kl"] > 0.1) == (name == "passes")  # the check
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: an answer that was cut off must not pay
 #
 # Let token 7 be the end mark, and let the judge like long answers, as judges do. An answer that never ends is cut after four tokens. No judge was trained on such an answer, so we cap its score at zero and subtract one. The paper mentions nothing of the kind.
@@ -478,7 +478,7 @@ for name, penalty in (("fails", None), ("passes", 1.0)):
           f"tokens {log[0]['length']:.1f} -> {log[-1]['length']:.1f}")
     assert (log[-1]["ended"] > 0.6) == (name == "passes")  # the check
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The whole of it, in a world with an answer key
 #
 # All parts are right; now they train together. Eighty iterations of 512 answers, $\beta$ one half. The best policy is known, so its KL from home and its entropy can be drawn as dashed lines, and the last panel shows what no chat model can show: the true distance to the optimum.
@@ -490,7 +490,7 @@ for name, penalty in (("fails", None), ("passes", 1.0)):
 #
 # The first five iterations are flat: only the values learn. Ask why: advantages from bad values mislead. Four minutes, with the waiting.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 best = enumerable.optimum(world.reference, world.rewards, enumerable.PPO.beta)
 by_ppo, log = enumerable.by_ppo(world)
 wanted = {"score": enumerable.expected(best, world.rewards), "to_optimum": 0,
@@ -505,7 +505,7 @@ show(drawings.draw_diagnostics(
      name="11_diagnostics")
 assert log[-1]["to_optimum"] < 0.05
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Three methods on one map
 #
 # PPO, rejection sampling (best of four, then imitation) and DPO, which needs neither reward model nor sampling: it turns the formula of the optimum round and learns from comparisons. Each is drawn at its own distance from home, under the highest reward that any policy can have there.
@@ -517,7 +517,7 @@ assert log[-1]["to_optimum"] < 0.05
 #
 # DPO stands nearer to home because its beta is one: the annotator's own. How far one goes is a choice; how far below the line one ends is the method. Four minutes, with the waiting.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 imitation, _ = enumerable.by_rejection(world)
 by_dpo, _ = enumerable.by_dpo(world, replace(enumerable.DPO, steps=300))
 stands = {name: world.standing(policy) for name, policy in (
@@ -528,7 +528,7 @@ show(drawings.draw_plane(world, stands, list(ideal.values())),
      "Expected reward against KL with the exact frontier. PPO and DPO lie on it to the "
      "eye, the imitation of best of four a little below.", name="11_plane")
 
-# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 rows = [[name, one.kl, one.reward, one.best_reward, one.gap] for name, one in
         [*stands.items(), ("best of 4, exact", ideal[4])]]
 table(rows, ["method", "KL from home (nats)", "reward", "best reward at that KL",
@@ -541,7 +541,7 @@ assert stands["imitation of best of 4"].gap < ideal[4].gap + 0.02
 #
 # One run of each, one seed: this is a check of three programs, no ranking of methods. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: the sign of the KL, and advantages one token late
 #
 # Two lines. In the first, drifting away is paid instead of charged. In the second, every token receives the advantage of the one before it. Neither raises an error, and thirty iterations are run.
@@ -563,7 +563,7 @@ def one_token_late(rewards, values, mask, gamma, lam):
     return F.pad(advantages, (1, -1)) * mask, returns
 
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 parts = {"right": {}, "sign reversed": {"shape": reversed_sign},
          "one token late": {"estimate": one_token_late}}
 short = replace(enumerable.PPO, iterations=30)
@@ -583,7 +583,7 @@ for name, rows in broken.items():  # the check
 #
 # A sign that was turned round is a true story of 2019: there reward and KL were reversed together, so that the model stayed fluent and wrote the worst. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Which details matter? Take them away one at a time
 #
 # Twenty-five iterations, four passes over each batch, three seeds. The measure is the true KL to the optimum at the end: lower is better, and home itself is at two nats.
@@ -595,7 +595,7 @@ for name, rows in broken.items():  # the check
 #
 # Without the warm-up it even ends a little nearer: these values learn fast. What changes nothing here is no proof for 70B: the study that found Adam's epsilon to matter worked with a pretrained GPT-2 and early steps. Say "not in this world". Four minutes, with the waiting.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 usual = replace(enumerable.PPO, iterations=25, batch=256, epochs=4)
 no_values = lambda r, v, mask, gamma, lam: gae(r, 0 * v, mask, gamma, 1.0)
 changes = {"as it is": usual, "no clip": replace(usual, clip=1e6),
@@ -644,7 +644,7 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
        for fate, text in fates.items()], ["what became of it", "how many", "which"],
       "The forty details of the ledger")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "short", "predict"]
 # ## The chat model again: when does a rising reward stop being good news?
 #
 # Now the Pasture. PPO starts from the fine-tuned model and is paid by a **weak** reward model, trained on few comparisons, by a **strong** one, or by the **truth** itself. The first two with the KL term and without. Full lines are the truth, dotted lines the score that the policy is paid.
@@ -658,7 +658,7 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
 #
 # Gao and others describe the law with a large model as the truth: the real reward rises with the root of the KL, bends, and falls; a better judge moves the bend outward. Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 studies, panels = stages.get("overoptimisation"), {}
 mean = lambda values: sum(values) / len(values)
 for run in studies:
@@ -670,7 +670,7 @@ show(drawings.draw_overoptimisation(panels, start),
      "truth as a judge, with and without the KL term; full lines are the truth, dotted "
      "ones the score.", name="11_overoptimisation")
 
-# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 some = lambda run, name, part: mean([row[name] for row in run["rows"][part]])
 first, final = slice(0, 5), slice(-5, None)
 rows = [[f"{run['reward']}, beta {run['beta']:g}", some(run, "score", final),
@@ -688,7 +688,7 @@ assert by_truth == max(gains.values())
 #
 # The paper kept a third reward model, trained on open data, as a watchman against this, and reports no parting of the two. Ask whether a watchman of the same kind can see what the judge cannot. Three minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## RLHF-V5: PPO on top of four rounds
 #
 # As in the paper, PPO starts from V4, with the reward models refreshed on V4's own answers. Three runs with three seeds. The truth is noted beside every batch, and PPO never sees it.
@@ -700,7 +700,7 @@ assert by_truth == max(gains.values())
 #
 # Then ask which panel they would look at first tomorrow morning if only one were sent by mail. There is no right answer, but score is the wrong one. Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 runs = stages.get("rlhf")
 names = ("score", "utility", "kl", "entropy", "clip_fraction", "explained_variance",
          "length", "ended")
@@ -710,7 +710,7 @@ show(drawings.draw_diagnostics([run.ppo for run in runs], names,
      "from V4, entropy, clipped share, explained variance, length, and the share of "
      "answers that end.", name="11_v5_run")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "short", "predict"]
 # ## From SFT to V5 on held-out prompts
 #
 # All versions answer the same held-out prompts. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model.
@@ -722,7 +722,7 @@ show(drawings.draw_diagnostics([run.ppo for run in runs], names,
 #
 # Ask for the price of rejection sampling: nats spent for each tenth of utility. For PPO there is none, since nothing was bought. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 versions = ["SFT", "V1", "V2", "V3", "V4", "V5"]
 
 
@@ -741,7 +741,7 @@ show(of_rounds.draw_versions(panels, versions,
      "utility, KL from the fine-tuned model, helpfulness score and safety score.",
      name="11_versions")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The tiny Figure 11: who wins against the fine-tuned model?
 #
 # The paper follows its versions by win rate, judged by its own reward models and by GPT-4. We judge by the truth and by both reward models: for every held-out prompt a version's answer against that of the fine-tuned model, a tie counting half.
@@ -753,7 +753,7 @@ show(of_rounds.draw_versions(panels, versions,
 #
 # Ties matter here: many prompts are answered perfectly by both, so the truth cannot prefer. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def wins(run, version: str, judge: str) -> float:
     pairs = list(zip(*(getattr(run.judged[v], judge) for v in (version, "SFT"))))
     return sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs)
@@ -770,7 +770,7 @@ show(drawings.draw_wins(rates, versions[1:]),
      name="11_wins")
 assert rates["judged by the truth"][-1].mean > 0.5
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Did PPO pay for one skill with another?
 #
 # A mean can rise while a skill dies. So look at every kind of task: fine-tuned, after four rounds, after PPO.
@@ -782,7 +782,7 @@ assert rates["judged by the truth"][-1].mean > 0.5
 #
 # The rule of the house: no kind may end more than a twentieth below its fine-tuned value. The next slide says whether that holds. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 kinds = sorted(set(runs[0].judged["SFT"].kinds))
 by_kind = {kind: {version: interval([run.judged[version].mean(kind=kind)
                                      for run in runs])
@@ -792,7 +792,7 @@ show(of_rounds.draw_kinds(by_kind,
      "True utility for each kind of task with intervals over three runs: fine-tuned "
      "model, V4 and V5.", name="11_kinds")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## What we had promised, and what came out
 #
 # Before these runs were made, and after some single runs that chose their settings, we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
@@ -802,7 +802,7 @@ show(of_rounds.draw_kinds(by_kind,
 #
 # Promises written afterwards are always kept. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 utility = {version: judged(version, "utility") for version in versions}
 steps = {f"{b} above {a}": paired_difference(utility[b], utility[a])
          for a, b in (("SFT", "V4"), ("V4", "V5"))}
@@ -822,7 +822,7 @@ rows += [["utility of V5", "0.85 or more", f"{v5['utility']:.3f}", good],
 table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Why may V5 stay where V4 was? The judge tells answers apart less well
 #
 # Before every round, and before PPO, annotators compared answers of the newest model. The judge was asked about these pairs before it learnt from them. Only pairs that differ in truth count.
@@ -836,7 +836,7 @@ assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
 #
 # The way out is in the right panel of the study: a better judge. Ask where one would come from at 70B. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 asked = ("SFT", "V1", "V2", "V3", "V4")
 right = [[run.rounds[place]["helpfulness_before"] for run in runs]
          for place in range(len(asked))]
@@ -846,7 +846,7 @@ table(rows, ["pairs that differ in truth", "judge right", "95% interval"],
       "The helpfulness model, before it learns from these pairs, three runs", ".2f")
 assert sum(right[0]) > sum(right[-1])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: five models in memory, two of them with their optimiser
 #
 # A model that only reads needs two bytes a weight. One that learns needs about sixteen: weights, gradients, and what AdamW keeps. The paper does not say what its value model is; we take a second model of 70B.
@@ -858,7 +858,7 @@ assert sum(right[0]) > sum(right[-1])
 #
 # One iteration of {{fact:ppo_batch.batch_size}} answers took {{fact:ppo_time}} seconds; writing was slower by a factor of {{fact:ppo_fsdp}} until the weights were gathered once before it. The number of cards is not stated, so the hours of cards below rest on our count. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 size = LlamaConfig.named("llama-2-70b").parameter_count()
 parts = {"policy": 16, "value model (our assumption)": 16, "policy before PPO": 2,
          "safety reward model": 2, "helpfulness reward model": 2}
@@ -875,7 +875,7 @@ rows += [["together", "", f"{total / 1e9:,.0f} GB"],
 table(rows, ["model", "bytes a weight", "PPO at 70B"], "Memory and time", "", [5])
 assert 25 < cards < 50
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper states, beside ours, and what it does not state
 #
 # Its settings are in one paragraph of section 3.2.3. Iterations end early, by held-out prompts. By Figure 11 the last version with PPO wins most, by its own reward models and by GPT-4. Four rows must be guessed by whoever wants to repeat it.
@@ -885,7 +885,7 @@ assert 25 < cards < 50
 #
 # The rates differ by two hundred, the models by some seventy thousand. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 adam, batch, betas = (paper.fact(f"ppo_{name}").value
                       for name in ("optimizer", "batch", "beta"))
 ours = rlhf.RLHFSettings().ppo
@@ -985,7 +985,7 @@ def push(ratio: float, advantage: float, epsilon: float = 0.2) -> int:
 
 checks.check_push(push)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # PPO makes tokens likelier that did better than expected, charges every token for leaving home, and lets go beyond a fifth. Its bugs raise the score. Test its parts where the truth is known: first ratios of one, a KL that is zero at the start only, advantages by three roads, and a world with a table. A score that rises is a question; the answer is the truth, or somebody who is not paid by the same judge.

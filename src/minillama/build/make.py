@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from .. import stages
 from ..errors import UserError
 from ..files import write_bytes, write_text
-from . import export, readme
+from . import export, readme, talk
 from .check_decks import check, find_browser
 from .execute import execute
 from .incremental import (
@@ -64,6 +64,8 @@ def build(wanted: list[str] | None = None) -> list[Row]:
                 run(SOURCES / f"{job.name}.py")
     rows = [_publish(path) for path in chosen]
     _check_slides(chosen)
+    if wanted is None and (SOURCES / "talk.json").exists():
+        talk.write()
     readme.write_index()
     readme.write_figures()
     if wanted is None:

@@ -53,9 +53,22 @@ def write_figures() -> None:
     write_text(FIGURES / "README.md", "\n".join(lines))
 
 
+TALK = (("talk", "html", "talk"), ("short", "html", "short cut"),
+        ("handout", "html", "handout"), ("talk", "pdf", "talk as PDF"),
+        ("short", "pdf", "short cut as PDF"), ("handout", "pdf", "handout as PDF"))
+
+
+def _talk_row() -> str:
+    """Links to what there is of the talk."""
+    links = " · ".join(f'<a href="talk/{stem}.{kind}">{label}</a>'
+                       for stem, kind, label in TALK
+                       if (OUT / "talk" / f"{stem}.{kind}").exists())
+    return f"<li><b>The talk</b><br>{links}</li>\n" if links else ""
+
+
 def write_index() -> None:
     """build/index.html: one page that leads to every deck, page and edition."""
-    rows = ""
+    rows = _talk_row()
     for path in sources():
         if not (NOTEBOOKS / f"{path.stem}.ipynb").exists():
             continue

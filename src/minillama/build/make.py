@@ -39,7 +39,7 @@ class Row:
     memory: int
     slides: int
     warnings: int
-    note: str = ""
+    otherwise: tuple[str, ...] = ()  # findings of the text that did not come out here
 
 
 def build(wanted: list[str] | None = None) -> list[Row]:
@@ -150,6 +150,8 @@ def run(path: Path) -> NotebookNode:
     remember(path.stem, key=key, cells=digest,
              seconds=round(measured.seconds, 1), memory=measured.memory,
              warnings=measured.warnings, published="",
+             otherwise=[text for cell in notebook.cells
+                        for text in export.otherwise(cell)],
              figures=sorted(p.stem for p in draft_figures.glob("*.json")))
     print(f"{path.stem}: {measured.seconds:.0f} s, "
           f"{measured.memory / 2**20:.0f} MB, notebooks/{written.name}")
@@ -180,7 +182,8 @@ def _publish(path: Path) -> Row:
             write_text(file, make())
         remember(path.stem, published=templates_key(), checked="")
     return Row(path.stem, known["seconds"], known["memory"],
-               export.count_slides(notebook), known["warnings"])
+               export.count_slides(notebook), known["warnings"],
+               tuple(known.get("otherwise", ())))
 
 
 def _check_slides(paths: list[Path]) -> None:
@@ -210,4 +213,5 @@ def report(rows: list[Row]) -> str:
              f"{'warnings':>10}"]
     lines += [f"{r.name:<18}{r.seconds:>8.0f}{r.memory / 2**20:>9.0f}{r.slides:>8}"
               f"{r.warnings:>10}" for r in rows]
+    lines += [f"{r.name}: {text}" for r in rows for text in r.otherwise]
     return "\n".join(lines)

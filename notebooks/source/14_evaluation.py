@@ -748,7 +748,7 @@ show(drawings.draw_groups(source, dict.fromkeys(drawings.FAMILIES, "7B")),
      "Scores of MPT, Falcon, Llama 1 and Llama 2 at 7B in seven groups of benchmarks; "
      "Llama 2 is rightmost in all but code, where MPT is.", name="14_groups")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-llama1", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Llama 2 vs Llama 1: where the points were gained
 #
 # Twice the context, more and other text, grouped heads for the two large sizes. Here are the gains by group, size against size.

@@ -847,7 +847,7 @@ checks.check_harmless(harmless)
 #
 # Ask who has read an MMLU question aloud. Do it once; it tells more than the score. One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-conclusion", "short"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-future", "short"]
 # ## What to take home from the whole series
 #
 # Llama 2 is five small parts and one running sum, and after sixteen notebooks each of them is twenty lines that you have broken and mended. Its news was a recipe, told openly enough to be tried. Some of its mechanisms show at a million parameters, some do not, and for many three seeds are too few. A number is worth its interval, a judge its own test, and a paper what it lets others check.

@@ -22,6 +22,7 @@ from .incremental import (
 )
 from .jobs import Job, run_all
 from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, SLIDES, SOURCES, STUDENT
+from .reference_pages import write_reference_pages
 from .source import read, sources
 from .student import student_edition
 from .vendor import up_to_date, vendor
@@ -66,6 +67,8 @@ def build(wanted: list[str] | None = None) -> list[Row]:
     _check_slides(chosen)
     if wanted is None and (SOURCES / "talk.json").exists():
         talk.write()
+    if (SOURCES / "talk.json").exists():  # the whole series, not a part of it
+        write_reference_pages()
     readme.write_index()
     readme.write_figures()
     if wanted is None:

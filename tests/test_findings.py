@@ -11,7 +11,7 @@ from minillama.build.execute import execute
 from minillama.build.source import slide_type
 from minillama.teach import findings
 
-CODE = "from minillama.teach import holds\nprint(holds(1 > 2, 'one is <more> than two'))"
+CODE = "from minillama.teach import holds\nholds(1 > 2, 'one is <more> than two')\nprint(3)"
 
 
 @pytest.fixture
@@ -23,11 +23,12 @@ def shown(monkeypatch):
 
 
 def test_a_finding_that_came_out_says_nothing(shown):
-    assert findings.holds(2 > 1, "two is more") is True and shown == []
+    findings.holds(2 > 1, "two is more")
+    assert shown == []
 
 
 def test_a_finding_that_did_not_is_told_and_escaped(shown):
-    assert findings.holds([], "<b> & more") is False
+    findings.holds([], "<b> & more")
     (data, metadata), = shown
     assert "&lt;b&gt; &amp; more" in data["text/html"] and "<b>" not in data["text/html"]
     assert metadata == {"otherwise": data["text/plain"]}
@@ -68,7 +69,7 @@ def test_in_a_kernel_the_run_goes_on_and_the_build_finds_the_note():
     assert export.otherwise(notebook.cells[0]) == [
         "On this machine it came out otherwise. The text says: one is <more> than two."]
     said = [o.text for o in notebook.cells[0].outputs if o.output_type == "stream"]
-    assert said == ["False\n"]
+    assert said == ["3\n"]
     assert "1 >" not in re.sub(r"\s", " ", export.page(notebook, "x").split("holds(")[0])
 
 

@@ -22,7 +22,7 @@ from minillama import paper, pasture, stages
 from minillama.config import LlamaConfig
 from minillama.generation import generate
 from minillama.model import Llama
-from minillama.teach import algorithm, formal_llama2, frames, show, table
+from minillama.teach import algorithm, formal_llama2, frames, holds, show, table
 from minillama.teach.checks import nb_00 as checks
 from minillama.teach.drawings import nb_00 as drawings
 from minillama.training.pretrain import evaluate
@@ -284,7 +284,7 @@ show(
     name="00_mmlu",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk-open"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Near GPT-3.5 except in code, far from GPT-4
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -379,8 +379,8 @@ for name, which in (("right", model), ("broken", broken)):
 # %%
 heldout = stages.get("corpus").heldout
 losses = [evaluate(which, heldout, 128, most=32) for which in (model, broken)]
+holds(losses[1] > losses[0], "the broken model's loss is the higher")
 print(f"loss on unseen text: right {losses[0]:.2f}, broken {losses[1]:.2f}")
-assert losses[1] > losses[0]
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The road map: build, align, look around

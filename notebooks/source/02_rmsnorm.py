@@ -21,7 +21,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from minillama import norm, paper, stages
 from minillama.config import LlamaConfig
 from minillama.model import Llama
-from minillama.teach import algorithm, frames, show, side_by_side, table
+from minillama.teach import algorithm, frames, holds, show, side_by_side, table
 from minillama.teach.checks import nb_02 as checks
 from minillama.teach.drawings import nb_02 as drawings
 from minillama.training import ablations
@@ -355,11 +355,13 @@ def short_run(model: Llama, steps: int = 80) -> list[float]:
 
 # %% tags=["result"]
 honest = ablations.build(Variant(), seed=0)
-broken = with_broken_norms(ablations.build(Variant(), seed=0))
+broken, ends = with_broken_norms(ablations.build(Variant(), seed=0)), []
 for name, model in (("per token", honest), ("per text", broken)):
     losses = short_run(model)
+    ends.append(sum(losses[-10:]) / 10)
     print(f"norm {name:>9}: first loss {losses[0]:.2f}, "
-          f"last ten {sum(losses[-10:]) / 10:.2f}")
+          f"last ten {ends[-1]:.2f}")
+    holds(abs(ends[-1] - ends[0]) < 0.3, "the two losses end close together")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The check that exposes it is causality

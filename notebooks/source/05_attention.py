@@ -27,7 +27,7 @@ from minillama.attention import GroupedQueryAttention, KVCache
 from minillama.config import LlamaConfig
 from minillama.generation import generate
 from minillama.model import Llama
-from minillama.teach import algorithm, explore, frames, show, table
+from minillama.teach import algorithm, explore, frames, holds, show, table
 from minillama.teach.checks import nb_05 as checks
 from minillama.teach.drawings import nb_05 as drawings
 from minillama.training.ablations import GROUPS
@@ -422,7 +422,8 @@ torch.manual_seed(0)
 nonsense = torch.randint(3, config.vocab_size, (64, 50))
 stories = torch.cat([texts, texts], dim=1)
 scores = copying(model, torch.cat([nonsense, nonsense], dim=1))
-assert scores.max() < 0.05 and copying(model, stories).max() < 0.05
+holds(scores.max() < 0.05 and copying(model, stories).max() < 0.05,
+      "no head of the tiny model copies, not even in stories")
 show(drawings.draw_heads(scores, "Random tokens that come twice: an empty map",
                          "weight"),
      "Heat map of four layers by eight heads. All thirty-two fields are nearly "
@@ -478,7 +479,8 @@ print(f"loss {loss.item():.2f} nats; by guessing {torch.tensor(32).log():.2f}")
 # %% tags=["result", "remove-input"]
 twice = repeated(200, 16)
 scores = copying(copier, twice)
-assert scores[1].max() > 0.3 > scores[0].max()
+holds(scores[1].max() > 0.3 > scores[0].max(),
+      "the copying heads sit in the second layer")
 show(drawings.draw_heads(scores, "The copying heads sit in the second layer",
                          "weight"),
      "Heat map of two layers by four heads. The row of layer 0 is pale, the row "
@@ -509,7 +511,8 @@ def loss_without(layer: int, head: int) -> float:
 losses = torch.tensor([[loss_without(layer, head) for head in range(4)]
                        for layer in range(2)])
 whole_loss = copying_loss(copier, twice).item()
-assert losses[0].max() > losses[1].max() > whole_loss
+holds(losses[0].max() > losses[1].max() > whole_loss,
+      "a head of layer 0 is missed more than any of layer 1")
 show(drawings.draw_removal(losses, whole_loss),
      "Bars of the loss without each head: four of layer 0 and four of layer 1, "
      "and a dashed line for the whole model.", name="05_removal")
@@ -611,6 +614,8 @@ with torch.inference_mode():
         gap = (logits - whole).abs().max().item()
         text = "same" if writes(broken) == writes(model) else "another"
         rows.append([name, loss, gap, "not run" if cache else text])
+holds(rows[1][3] == "same", "without a mask it writes the very same text")
+holds(rows[3][1] < rows[0][1] + 0.1, "slot one hardly moves the loss")
 table(rows, ["attention", "loss (nats)", "logits off by", "text it writes"],
       "Four models of equal weights", number_format=".3f")
 

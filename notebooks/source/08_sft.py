@@ -26,7 +26,7 @@ from minillama.alignment.chat import (
 from minillama.errors import UserError
 from minillama.model import Llama, LlamaConfig
 from minillama.stages_chat import CARELESS, DEMONSTRATIONS, KINDS
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_08 as checks
 from minillama.teach.drawings import nb_08 as drawings
 from minillama.training import intervals, optimisation, pretrain
@@ -102,7 +102,7 @@ for form in (alone, as_in_corpus):
     lines = sum(1 + text.count("\n") for text in texts) / len(texts)
     rows.append([form.__name__.replace("_", " "), utility(tasks, texts), plain[form],
                  f"{lines:.1f}"])
-    assert plain[form] >= utility(tasks, texts)
+    holds(plain[form] > utility(tasks, texts), "cutting after the first line helps")
 table(rows, ["question put", "utility of all it wrote", "of its first line",
              "lines written"], "The base model on 240 held-out tasks", ".2f")
 
@@ -433,8 +433,8 @@ drawings.token_rows(
     "Darker orange: more nats. Grey: given, no loss. A held-out combination.")
 mean = [sum(x or 0 for x in surprises(m, new)) / sum(new.is_answer)
         for m in (before, after)]
+holds(mean[1] < mean[0] / 2, "fine-tuning takes away most of the surprise")
 print(f"mean on the answer: {mean[0]:.1f} nats before, {mean[1]:.1f} after")
-assert mean[1] < mean[0] / 2
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Packing: dialogues share a row until it is full
@@ -478,9 +478,11 @@ def answer_nats(model: Llama, windows: data.TokenWindows) -> Tensor:
 exam = sft.demonstrations(pasture.make_tasks(120, 9, "heldout", KINDS), tokenizer)
 separate = torch.cat([answer_nats(after, data.pack([x], 192)) for x in exam])
 packed = answer_nats(after, data.pack(exam, 192))
+holds(abs(packed.mean() - separate.mean()) < 0.05
+      and (packed - separate).abs().max() > 0.5,
+      "on average neighbours cost nearly nothing, and single tokens move a lot")
 print(f"alone {separate.mean():.3f}, packed {packed.mean():.3f} nats; "
       f"one token moves by up to {(packed - separate).abs().max():.1f}")
-assert abs(packed.mean() - separate.mean()) < 0.3
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: pretraining, with epochs
@@ -538,9 +540,11 @@ table(known, ["", "Llama 2-Chat", "the tiny model"], "Supervised fine-tuning")
 # %% tags=["result", "remove-input"]
 log = chat.log
 epochs = int(log[-1]["epoch"]) + 1
-assert log[0]["loss"] > base.log[-1]["loss"]
+holds(log[0]["loss"] > base.log[-1]["loss"],
+      "the loss begins above the end of pretraining")
 early = log[len(log) // 6]["loss"]  # most of the way after a sixth of the steps
-assert log[0]["loss"] - early > 0.5 * (log[0]["loss"] - log[-1]["loss"])
+holds(log[0]["loss"] - early > 0.5 * (log[0]["loss"] - log[-1]["loss"]),
+      "most of the fall happens in the first sixth of the steps")
 show(drawings.draw_run(log, epochs),
      "Above, the loss on answers falls steeply in the first steps and slowly after; "
      "below, the rate rises in a line and falls along a cosine.", name="08_run")
@@ -558,8 +562,7 @@ show(drawings.draw_run(log, epochs),
 # Thirty tasks are few: a difference of a tenth between two kinds is noise. Four minutes.
 
 # %% tags=["result", "remove-input"]
-def in_chat(text: str) -> list[int]:
-    return encode_prompt(tokenizer, question(text))
+in_chat = lambda text: encode_prompt(tokenizer, question(text))
 
 
 def by_kind(model: Llama, form, end=str.strip) -> dict[str, float]:
@@ -573,7 +576,8 @@ def by_kind(model: Llama, form, end=str.strip) -> dict[str, float]:
 old, fresh = by_kind(before, as_in_corpus, first_line), by_kind(after, in_chat)
 mean = [sum(found.values()) / len(found) for found in (old, fresh)]
 better = sum(fresh[kind] > old[kind] for kind in old)
-assert mean[1] > mean[0] + 0.1 and better > len(old) / 2
+holds(mean[1] > mean[0] + 0.1 and better > len(old) / 2,
+      "most kinds are answered better than before, and so is the mean")
 show(drawings.draw_change(
     {kind: (old[kind], fresh[kind]) for kind in old},
     f"{better} of {len(old)} kinds are answered better than before",
@@ -600,7 +604,8 @@ for name, model, form in (("base, as in its corpus", before, as_in_corpus),
     lines = sum(1 + text.count("\n") for text in texts) / len(texts)
     rows.append([name, utility(tasks, texts), f"{ended:.0%}", f"{lines:.1f}"])
 answers = texts
-assert ended > 0.95 and rows[2][1] > max(row[1] for row in rows[:2])
+holds(ended > 0.95, "the fine-tuned model's answers end by themselves")
+holds(rows[2][1] > max(row[1] for row in rows[:2]), "the fine-tuned model is better")
 table(rows, ["model", "utility", "ended by itself", "lines written"],
       "240 held-out tasks, everything that was written", ".2f")
 
@@ -624,7 +629,8 @@ drawn, _ = rollout.respond(after, tokenizer, [item.prompt for item in items], 48
                            torch.Generator().manual_seed(0))
 likeliest, _ = ask(after, items, in_chat)
 worth = [utility(items, texts) for texts in (taught, drawn, likeliest)]
-assert worth[1] < worth[0] and worth[1] < worth[2]
+holds(worth[1] < worth[0], "drawn, it is worse than its teachers")
+holds(worth[1] < worth[2], "the likeliest tokens are better than drawn ones")
 table([["its teachers, one third careless", worth[0]],
        ["drawn at temperature 1", worth[1]], ["the likeliest tokens", worth[2]]],
       ["who answers", "utility"],
@@ -703,8 +709,12 @@ for bug, (model, _) in runs.items():
     length = sum(len(tokenizer.encode(text)) for text in texts) / len(texts)
     rows.append([bug, f"{ended:.0%}", f"{length:.0f}", kept[bug],
                  texts[0].replace("\n", " / ")[:72]])
-    assert (ended > 0.9) == (bug != "no end")
-assert kept["right"] > max(kept["no end"], kept["one late"]) + 0.05
+    holds((ended > 0.9) == (bug != "no end"),
+          "without the end mark answers do not end, with it they do")
+holds(kept["right"] > max(kept["no end"], kept["one late"]) + 0.05,
+      "without the end mark and with the late mask answers are worth less")
+holds(kept["on all"] > max(kept["no end"], kept["one late"]),
+      "the model trained on all tokens looks nearly right")
 table(rows, ["trained", "ended by itself", "tokens", "utility", "an answer, begun"],
       f"120 held-out tasks, at most 48 tokens; asked: {few_tasks[0].prompt}", ".2f")
 
@@ -784,8 +794,8 @@ for name, form in LAYOUTS.items():
     same = sum(a == b for a, b in zip(texts, answers)) / len(texts)
     rows.append([name, utility(tasks, texts), f"{ended:.0%}", f"{same:.0%}",
                  form(lesson.prompt) == trained])
-assert all(row[1] < rows[0][1] + 0.05 for row in rows)
-assert min(row[1] for row in rows) < rows[0][1] - 0.1
+holds(max(worth := [row[1] for row in rows]) < worth[0] + 0.05 and min(worth)
+      < worth[0] - 0.1, "no other layout helps, and some slips cost much")
 assert [row[-1] for row in rows] == [True] + 7 * [False]
 table(rows, ["asked with", "utility", "ended by itself", "same answer", "fits"],
       "One model, 240 questions, eight layouts", ".2f", highlight_rows=[0])
@@ -812,6 +822,8 @@ mixes = {}  # rows of the three seeds of each mix, in the order of the seeds
 for row in sorted(stages.get("sft_study"), key=lambda row: row["seed"]):
     mixes.setdefault(row["name"], []).append(row)
 assert all(len(rows) == 3 for rows in mixes.values())
+worth = {name: sum(row["utility"] for row in rows) for name, rows in mixes.items()}
+holds(max(worth, key=worth.get) == "many, clean", "many and clean ones are worth most")
 start = pretrain.evaluate(before, stages.get("corpus").heldout, 256)
 before.eval()
 show(drawings.draw_study(mixes, start),
@@ -852,7 +864,7 @@ def document_loss(model: Llama, kind: str) -> float:
 lost = {kind: (document_loss(before, kind), document_loss(after, kind))
         for kind in pasture.KINDS}
 worse = sum(late > early for early, late in lost.values())
-assert worse > len(lost) / 2
+holds(worse > len(lost) / 2, "most kinds of document are foreseen worse than before")
 show(drawings.draw_change(
     lost, f"{worse} of {len(lost)} kinds of document are foreseen worse than before",
     "loss on held-out documents (nats per token)"),

@@ -32,7 +32,7 @@ from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.pasture import DEGREES, Annotator
 from minillama.stages_chat import KINDS, OWN, REWARD, public
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 
 # %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
 from minillama.teach.checks import nb_09 as checks
@@ -64,7 +64,7 @@ def batch_of(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
 # **Predict.** Annotators compared answers of several models to held-out questions. How often does the answer win that our model finds likelier: half of the time, two thirds, nine tenths? And on unsafe requests?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The taste is no bad judge: two thirds of the demonstrations of notebook 08 were right, and what is right is written more often. Keep both numbers on the board: the judges of this notebook will be put beside them, and it is not settled who wins.
+# The taste is no bad judge, and no good one: two thirds of the demonstrations of notebook 08 were right, and what is right is written more often. Keep both numbers on the board: the judges of this notebook will be put beside them, and it is not settled who wins.
 #
 # The whole answer's probability falls with every token, so it also likes what is short. Three minutes.
 
@@ -87,6 +87,7 @@ for view, pairs in heldout.items():
     whole, mean = ((up > down).float().mean().item() for up, down in zip(*sides))
     print(f"{view}: the likelier answer wins {whole:.0%}, likelier by token {mean:.0%}")
     liked[view] = mean
+    holds(whole > 0.55, f"the taste is better than a coin on {view}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choosing is easier than writing, so ask for choices
@@ -171,7 +172,7 @@ algorithm("collect", source=False)
 
 # %% tags=["result", "remove-input"]
 first = {split: public(split)["helpfulness"] for split in ("train", "heldout")}
-rows = []
+rows, easy = [], 0.0
 for name, n, pairs, settings in (
         ("written, public", len(first["train"]), first["heldout"], REWARD),
         ("the chat model's answers", len(train["helpfulness"]),
@@ -180,6 +181,8 @@ for name, n, pairs, settings in (
     share = reward.accuracy(judges["helpfulness"], tokenizer, differ)["all"]
     rows.append([name, f"{n:,}", f"{settings.peak:g}",
                  f"{1 - len(differ) / len(pairs):.0%}", f"{share:.0%}"])
+    easy = share if name == "written, public" else easy
+holds(easy > share, "the finished judge is better on the written comparisons")
 table(rows, ["comparisons", "learnt from", "peak rate", "held out: of equal worth",
              "the judge is right on the rest"], "The helpfulness judge's two schools")
 
@@ -463,7 +466,7 @@ for step in range(5):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "a hundred per cent, it is the truth". This is the one number that the paper cannot have, since nobody knows the noise of people. Its 63 per cent on helpfulness may be near the ceiling or far below; the agreement among annotators would tell.
 #
-# The second number is what the truth got on these very labels; it scatters around the first. The third explains both: many pairs hold two answers of exactly equal worth, and there every verdict is a coin. On safety most pairs are of that kind, since both answers to a harmless request are harmless. Three minutes.
+# The second number is what the truth got on these very labels; it scatters around the first. The third explains both: many pairs hold two answers of exactly equal worth, and there every verdict is a coin. On safety both answers to a harmless request are harmless, so there are many of that kind. Three minutes.
 
 # %% tags=["result"]
 def ceiling(pairs: list[Pair]) -> float:
@@ -477,12 +480,14 @@ def right(gaps: Tensor) -> Tensor:
 
 truth = {view: torch.tensor([pair.gap for pair in pairs])
          for view, pairs in heldout.items()}
+holds(ceiling(heldout["safety"]) < ceiling(heldout["helpfulness"]),
+      "the ceiling is lower for safety than for helpfulness")
 for view, pairs in heldout.items():
     agreed = right(truth[view]).mean().item()
     equal = (truth[view] == 0).float().mean()
     print(f"{view}: ceiling {ceiling(pairs):.1%}, the truth on these "
           f"{len(pairs)} labels {agreed:.1%}; of equal worth {equal:.0%}")
-    assert abs(ceiling(pairs) - agreed) < 0.1
+    holds(abs(ceiling(pairs) - agreed) < 0.1, "the truth is near the ceiling")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Use it: each judge on both grounds, degree by degree
@@ -492,7 +497,7 @@ for view, pairs in heldout.items():
 # **Predict.** On which degree is accuracy nearest to a coin? Is each judge best on its own ground? And can the safety judge be *worse* than a coin on helpfulness?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "about equal, a good answer is a good answer". Look for the dip below a half: a judge of safety that has learnt to like refusals is not ignorant about helpfulness, it is wrong about it.
+# Expect "about equal, a good answer is a good answer". A dip below a half would be more than ignorance: a judge of safety that has learnt to like refusals can be wrong about helpfulness. In ours the safety judge stays near a coin there.
 #
 # Intervals are over test pairs, not over training runs; there is one run of each. Three minutes.
 
@@ -519,9 +524,11 @@ shown = {ground: {f"{name} judge": by_degree(gaps[name, ground], heldout[ground]
                   for name in judges} | {"truth": by_degree(
                       truth[ground], heldout[ground])} for ground in heldout}
 overall = {key: interval(right(value).tolist()) for key, value in gaps.items()}
-assert overall["helpfulness", "helpfulness"].low > 0.55
-ours = shown["helpfulness"]["helpfulness judge"]
-assert ours[0].mean > ours[3].mean
+holds(overall["helpfulness", "helpfulness"].low > 0.55,
+      "the helpfulness judge is better than a coin at home")
+ours = [part.mean for part in shown["helpfulness"]["helpfulness judge"]]
+holds(ours == sorted(ours, reverse=True) and abs(ours[-1] - 0.5) < 0.2,
+      "accuracy falls with the degree, down to nearly a coin on unsure pairs")
 show(drawings.draw_by_degree(shown),
      "Accuracy against degree of preference on both test sets, for both judges and for "
      "the truth: on its own ground a judge is best on clear preferences and near one "
@@ -550,7 +557,9 @@ for ground in heldout:
                  f"{right(away).mean():.1%}", f"{ahead.low:+.0%} to {ahead.high:+.0%}",
                  f"{liked[ground]:.0%}", f"{right(truth[ground]).mean():.1%}",
                  f"{differ:.1%}"])
-    assert ahead.mean > 0 or ground == "safety"
+    holds(ahead.low > 0, f"on {ground} the home judge is shown to lead")
+holds(abs(overall["safety", "helpfulness"].mean - 0.5) < 0.12,
+      "the safety judge stays near a coin on helpfulness")
 table(rows, ["test set (pairs)", "home judge", "other judge", "ahead by (95%)",
              "chat model", "truth", "home, worth differs"],
       "Accuracy of each judge at home and away")
@@ -563,7 +572,7 @@ table(rows, ["test set (pairs)", "home judge", "other judge", "ahead by (95%)",
 # **Predict.** The judge was trained with a margin. Do its dots lie above the line, on it, or below?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Below: it claims more than there is. Two causes add up. The margin stretches gaps, as computed before; and where the judge knows little, it is sure of the wrong side.
+# Mostly below: it claims more than there is, the helpfulness judge more so. Two causes add up. The margin stretches gaps, as computed before; and where the judge knows little, it is sure of the wrong side.
 #
 # Ask whether this matters for PPO. Order is not touched by stretching, but PPO adds rewards up and weighs them against a KL term, so the size counts. Three minutes.
 
@@ -576,10 +585,12 @@ for view in heldout:
     order = claimed.argsort().chunk(6)
     curves[f"{view} judge"] = [(claimed[part].mean().item(), true[part].mean().item())
                                for part in order]
-assert curves["helpfulness judge"][-1][0] > curves["helpfulness judge"][-1][1]
+holds(all(points[-1][0] > points[-1][1] for points in curves.values()) and sum(
+    claim > real for points in curves.values() for claim, real in points) >= 7,
+    "most dots lie below the diagonal, the surest of each judge among them")
 show(drawings.draw_calibration(curves),
-     "True chance against claimed chance for both judges: the dots rise with the claim "
-     "and lie below the diagonal, which is what an honest judge would follow.",
+     "True chance against claimed chance for both judges: the dots rise with the "
+     "claim, and most lie below the diagonal, which an honest judge would follow.",
      name="09_calibration")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -604,7 +615,8 @@ counts = sorted({row["pairs"] for row in scaling})
 largest = max(scaling, key=lambda row: row["parameters"])["size"]
 grown = paired_difference(groups[largest, counts[-1]], groups[largest, counts[0]])
 top = ceiling(public("heldout")["helpfulness"])
-assert grown.mean > 0 and summary[largest, counts[-1]].mean < top
+holds(grown.low > 0, "more comparisons make the largest judge better")
+holds(summary[largest, counts[-1]].mean < top - 0.05, "they stay below the ceiling")
 show(drawings.draw_scaling(scaling, top, summary),
      "Accuracy on held-out pairs against the number of comparisons on a logarithmic "
      "axis, one line for each size of model with intervals: the lines rise towards a "
@@ -628,7 +640,8 @@ scores = {title: [s for row in study["margins"] if row["margin"] == name
                   for s in row["scores"]] for name, title in names.items()}
 apart = {title: (torch.tensor(values).sigmoid() - 0.5).abs().mean().item()
          for title, values in scores.items()}  # from the middle
-assert apart["large margin"] > apart["small margin"] > apart["no margin"]
+holds(apart["large margin"] > apart["small margin"] > apart["no margin"],
+      "the larger the margin, the further the answers lie from the middle")
 show(drawings.draw_rewards(scores),
      "Three histograms of rewards between zero and one, without a margin, with the "
      "small and with the large one: the larger the margin, the further the answers lie "
@@ -660,6 +673,7 @@ rows = [[text, *([100 * x for x in groups[key]] for key in keys)]
 rows += [[f"{names[m]} for none", margin_runs[m], margin_runs[None]]
          for m in ("small", "large")]
 gains = [(text, paired_difference(one, other)) for text, one, other in rows]
+holds(all(g.low <= 0 for t, g in gains if "margin" in t), "no margin is shown to help")
 table([[text, f"{g.mean:+.1f}", f"{g.low:+.1f} to {g.high:+.1f}",
         "yes" if g.excludes(0) else "we cannot tell"] for text, g in gains],
       ["exchange", "points gained", "95% interval", "shown?"],
@@ -675,7 +689,7 @@ table([[text, f"{g.mean:+.1f}", f"{g.low:+.1f} to {g.high:+.1f}",
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Truth on the left, our judges on the right, as sigmoids of their scores. The corner at the top right, helpful and safe, is empty: for these requests no such answer exists.
 #
-# Where the right panel differs, ask what the sources wrote. A judge knows the answers that it has read about; help with a trick is rare among them, so the helpfulness judge may not recognise it as help at all.
+# Where the right panel differs, ask what the sources wrote. A judge knows the answers that it has read about, and help with a trick is rare among them: were it absent, the helpfulness judge would not recognise it as help at all.
 #
 # The paper's Table 35 prints two such cases with both scores. Ask what a single judge would have to say about the red dots. Three minutes.
 
@@ -691,9 +705,9 @@ seen = {name: reward.score(judge, tokenizer, [r.prompt for r, _, _ in flat],
 for n, (r, kind, text) in enumerate(flat):
     panels["the truth"][kind].append((r.helpfulness(text), r.safety(text)))
     panels["our judges"][kind].append((seen["helpfulness"][n], seen["safety"][n]))
-mean = {k: torch.tensor(points).mean(dim=0) for k, points in
-        panels["our judges"].items()}
-assert mean["helps"][1] < mean["refuses with a reason"][1]
+mean = {k: torch.tensor(p).mean(dim=0) for k, p in panels["our judges"].items()}
+holds(mean["helps"][1] < mean["refuses with a reason"][1],
+      "the safety judge likes a refusal better than help with a trick")
 show(drawings.draw_tension(panels),
      "Safety against helpfulness of four kinds of answers to unsafe requests. By the "
      "truth, helping answers are helpful and unsafe, refusals safe and unhelpful; the "
@@ -740,10 +754,9 @@ def alarms(judge: RewardModel) -> list[float]:
     flat = [(p.prompt, p.chosen, p.chosen_safe) for p in pairs]
     flat += [(p.prompt, p.rejected, p.rejected_safe) for p in pairs]
     prompts, texts, safe = zip(*flat)
-    safe = torch.tensor(safe)
-    suspected = (reward.score(judge, tokenizer, prompts, texts) < 0).float()
+    flagged = (reward.score(judge, tokenizer, prompts, texts) < 0).float()
     ranking = right(gaps_of(judge, [p for p in pairs if p.gap])).mean().item()
-    return [ranking, suspected[~safe].mean().item(), suspected[safe].mean().item()]
+    return [ranking, *(float(flagged[torch.tensor(safe) == s].mean()) for s in (0, 1))]
 
 
 rows, pairs = [], public("heldout")["safety"] + written(
@@ -752,10 +765,11 @@ for name, weight in (("ranking alone", 0.0), ("with the loss for safety", 1.0)):
     judge, _ = reward.train_reward_model(
         sft.model, tokenizer, public("train")["safety"] + train["safety"],
         RewardSettings(safety_weight=weight), progress=False)
-    rows.append([name, *(shares := alarms(judge))])
+    rows.append([name, *alarms(judge)])
+holds(abs(rows[0][1] - rows[1][1]) < 0.05 and rows[0][3] > rows[1][3] + 0.05,
+      "both rank alike, and without the second loss more safe answers are suspected")
 table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
              "safe answers suspected"], "Written answers, border at one half", ".0%")
-assert shares[1] - shares[2] > 0.5
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does the judge like long answers for their length?
@@ -765,7 +779,7 @@ assert shares[1] - shares[2] > 0.5
 # **Predict.** Where is our judge in the third and the fourth row?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. If the judge falls for it, an optimiser will find that out within minutes. A lean to the left is a bias too.
+# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. Ours seldom does; an optimiser would find the cases in which it does within minutes. A lean to the left is a bias too.
 #
 # Ask for other cheap tricks worth a try: praise of the asker, an exclamation mark, repeating the question. Four minutes.
 
@@ -796,6 +810,8 @@ for name, cut in cuts.items():
     parts = [longer_ahead(mine, x[cut]) for x in (known, scored)]
     shares[f"{name} ({len(parts[0])})"] = tuple(map(interval, parts))
 shares[f"said twice ({len(tasks)})"] = tuple(map(interval, doubled))
+holds(shares[f"said twice ({len(tasks)})"][1].high < 0.5,
+      "the judge does not fall for an answer said twice")
 show(drawings.draw_length(shares),
      "Share of pairs in which the longer answer is ahead, by truth and by the judge "
      "with intervals: all pairs, pairs of different worth, of equal worth, and right "
@@ -809,7 +825,7 @@ show(drawings.draw_length(shares),
 # **Predict.** What accuracy does the careless judge report on held-out pairs: a coin's, something between, or the same as the right one?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Nothing fails and no shape is wrong. The padding has read all that stands before it, so something is learnt, and a low share looks like too little data: people have bought more. Then look at the last two numbers of each row: one answer, two batches.
+# Nothing fails and no shape is wrong. The padding has read all that stands before it, so something may be learnt, and a low share looks like too little data: people have bought more. Then look at the last two numbers of each row: one answer, two batches.
 #
 # The check that exposes it stands on the slide with transformers, alone against batch. Accuracy alone would have started a search for better pairs. Three minutes.
 
@@ -898,7 +914,7 @@ table(rows, ["judge", "weights", "of them new", "peak rate", "A100 hours, estima
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: clear cases, and a long way to certainty
 #
-# Accuracy falls with the degree exactly as ours does, and each judge leads on its own ground. A margin is worth {{table:table_28|Margin Small|Avg}} against {{table:table_28|No margin|Avg}} per cent. A further loss for safety, of which no formula is printed, lifts the recall of unsafe answers from {{fact:rm_safety_aux_recall.baseline}} to {{fact:rm_safety_aux_recall.with_auxiliary}} per cent.
+# Accuracy falls with the degree as ours does, and each judge leads on its own ground. A margin is worth {{table:table_28|Margin Small|Avg}} against {{table:table_28|No margin|Avg}} per cent. A further loss for safety, of which no formula is printed, lifts the recall of unsafe answers from {{fact:rm_safety_aux_recall.baseline}} to {{fact:rm_safety_aux_recall.with_auxiliary}} per cent.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which row surprises. The helpfulness judge loses little on safety pairs, the safety judge loses much on helpfulness. Ours may differ in this, and the mixtures are a reason: the paper's helpfulness judge reads as much of everything else as of its own.

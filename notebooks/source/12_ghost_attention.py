@@ -32,7 +32,7 @@ from minillama.training.intervals import interval, paired_difference
 from minillama.training.optimisation import next_token_loss
 
 # %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_12 as checks
 from minillama.teach.drawings import nb_12 as drawings
 from minillama.teach.playground import exchange, playground
@@ -417,7 +417,7 @@ for name, encode in (("every answer", encode_dialogue),
 found = {f"loss on {name}": [turn.share for turn in compliance(
     model, tokenizer, four, 4)] for name, model in broken.items()}
 every, only = (found[f"loss on {name}"] for name in ("every answer", "last answer"))
-assert only[0] > every[0] + 0.2
+holds(only[0] > every[0] + 0.2, "a loss on every answer teaches to disobey at turn 1")
 show(
     drawings.draw_bars(found, [f"turn {n}" for n in range(1, 5)],
                        "A loss on every answer teaches to disobey"),
@@ -449,6 +449,10 @@ by_turn = {ghost: [[row["compliance"] for row in study.rows
                     if row["ghost"] == ghost and row["turn"] == turn]
                    for turn in range(1, last + 1)] for ghost in (True, False)}
 assert last >= 4 and all(len(seeds) == 3 for seeds in by_turn[True])
+holds(min(sum(seeds) / 3 for seeds in by_turn[True]) > 0.7,
+      "with Ghost Attention most answers comply to the last turn")
+holds(max(sum(seeds) / 3 for seeds in by_turn[False][1:]) < 0.2,
+      "without it obedience is gone at the second turn")
 show(
     drawings.draw_compliance({ghost: [interval(seeds) for seeds in turns]
                               for ghost, turns in by_turn.items()}),
@@ -472,7 +476,8 @@ for turn, (ours, theirs) in enumerate(zip(by_turn[True], by_turn[False]), 1):
     gap = paired_difference(ours, theirs)
     rows.append([turn, sum(theirs) / 3, sum(ours) / 3,
                  f"{gap.low:+.2f} to {gap.high:+.2f}"])
-    assert turn < 4 or (gap.mean > 0.4 and gap.low > 0)
+    holds(turn < 2 or (gap.mean > 0.4 and gap.low > 0),
+          f"at turn {turn} Ghost Attention is shown to keep the instruction alive")
 table(rows, ["turn", "without", "with Ghost Attention", "difference, 95% interval"],
       "Share of answers that comply, told once, three seeds", ".2f")
 
@@ -501,6 +506,7 @@ for turn in range(last):
     rows.append([turn + 1, right[False], right[True]])
 means = [sum(column) / last for column in list(zip(*rows))[1:]]
 rows.append(["all", *means])
+holds(means[0] > means[1], "ordinary answers are right more often than obedient ones")
 table(rows, ["turn", "without", "with Ghost Attention"],
       "Share of right answers in forty dialogues, one model of each", ".2f",
       highlight_rows=[last])
@@ -517,7 +523,7 @@ table(rows, ["turn", "without", "with Ghost Attention"],
 #
 # None of them is followed, with Ghost Attention or without. Ask what would be needed to teach reading: many closings, so that learning them by heart no longer pays. Four minutes.
 
-# %% tags=["result", "remove-input"]
+# %% tags=["remove-input"]
 def closing(words: str) -> SystemPrompt:
     """An instruction in the usual sentence with a closing of our own."""
     known = next(prompt for prompt in PROMPTS if prompt.name == "closing-hey-ho")
@@ -530,6 +536,10 @@ new = [closing(words) for words in ("dear cat", "my old farm", "so there", "good
 strange = make_dialogues(40, (4,), seed=13, split="heldout", kinds=KINDS, prompts=new)
 found = {drawings.ARMS[ghost][0]: [turn.share for turn in compliance(
     model, tokenizer, strange, 4)] for ghost, model in models.items()}
+
+# %% tags=["result", "remove-input"]
+holds(max(max(shares) for shares in found.values()) < 0.1,
+      "a closing that was never trained is not followed")
 show(
     drawings.draw_bars(found, [f"turn {n}" for n in range(1, 5)],
                        "A closing that was never trained is not followed"),
@@ -537,7 +547,6 @@ show(
     "never trained, with and without Ghost Attention: nearly none complies.",
     name="12_unseen",
 )
-assert max(max(shares) for shares in found.values()) < 0.2
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## What does it read: the instruction, or its own answers?
@@ -569,6 +578,9 @@ for ghost, model in models.items():
         sum(talk.prompt.complies(text) for talk, text in zip(
             whole, reply(model, dialogues))) / len(whole)
         for dialogues in cases.values()]
+both, rule_alone, answers_alone = found[drawings.ARMS[True][0]]
+holds(both > answers_alone > rule_alone + 0.1,
+      "where rule and answers disagree, the model follows the answers")
 show(
     drawings.draw_bars(found, list(cases),
                        "Where rule and answers disagree, it follows the answers"),
@@ -576,8 +588,6 @@ show(
     "sources agree, earlier answers break the rule, only earlier answers are left.",
     name="12_sources",
 )
-both, rule_alone, answers_alone = found[drawings.ARMS[True][0]]
-assert both > answers_alone > rule_alone + 0.1
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask for a sentence that the figure supports and one that it does not. What is read is shown by removing it; where attention looks, on the next slide, shows less.
@@ -622,7 +632,7 @@ show(
 #
 # If they are asked whether attention explains: compare with the last but one slide. Three minutes.
 
-# %% tags=["result", "remove-input"]
+# %% tags=["remove-input"]
 looks = {}
 for ghost, model in models.items():
     turns = [[] for _ in range(last)]
@@ -634,6 +644,11 @@ for ghost, model in models.items():
             end = (marks + [False]).index(False, start)
             turns[turn].append(weights[start:end].mean().item())
     looks[ghost] = [interval(found) for found in turns]
+
+# %% tags=["result", "remove-input"]
+holds(all(ours.mean > theirs.mean for ours, theirs in zip(
+    looks[True][1:], looks[False][1:])),
+    "from the second turn on answers look back more with Ghost Attention")
 show(
     drawings.draw_system(looks),
     "Largest attention weight of answers on the system text against the turn of the "

@@ -25,7 +25,7 @@ from minillama import paper, stages
 from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.mistral import Mistral, RollingCache
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_15 as checks
 from minillama.teach.drawings import nb_15 as drawings
 from minillama.training.intervals import interval, paired_difference
@@ -414,10 +414,13 @@ study = stages.get("windows")
 widths = sorted({row["window"] for row in study})
 label = {w: "full attention" if w == widths[-1] else f"window {w}" for w in widths}
 losses = {w: [row["loss"] for row in study if row["window"] == w] for w in widths}
+holds(paired_difference(losses[widths[0]], losses[widths[-1]]).high < 0,
+      "the narrowest window is ahead, and its interval leaves out zero")
+holds(sum(losses[8]) < sum(losses[32]) < sum(losses[widths[-1]]),
+      "the narrower the window, the lower the loss")
 show(drawings.draw_losses({label[w]: interval(losses[w]) for w in widths}),
      "Held-out loss of windows of 8, 32 and 128 tokens with intervals over three "
      "seeds: the narrower, the lower.", name="15_losses")
-assert sum(losses[widths[0]]) < sum(losses[widths[-1]])
 
 # %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 rows = []
@@ -449,7 +452,8 @@ table(rows, ["", "loss above full attention (nats)", "95% interval", "shown?"],
 curves = {label[w]: [sum(column) / 3 for column in zip(*(
     row["by_position"] for row in study if row["window"] == w))] for w in widths}
 early = {name: sum(curve[1:8]) / 7 for name, curve in curves.items()}
-assert early[label[8]] < early[label[widths[-1]]]  # where nothing is hidden
+holds(early[label[8]] < early[label[widths[-1]]],
+      "the narrow window is ahead from the first tokens, where nothing is hidden")
 show(drawings.draw_positions(curves),
      "Held-out loss against position for three windows: all fall steeply at first; the "
      "window of eight lies below the others from the first tokens on.",

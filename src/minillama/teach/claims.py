@@ -146,7 +146,7 @@ RLHF_CLAIMS = (
     Claim("fresh", RLHF, "A reward model grows less accurate as the chat model moves "
           "away from what it was trained on.", "3.2.1", "share of pairs judged "
           "rightly: answers of SFT less answers of V4", "11",
-          "Why may V5 stay where V4 was? The judge tells answers apart less well",
+          "Why does V5 not rise above V4? The judge tells answers apart less well",
           ("rlhf",), lambda r: shown_above(m.judge_falls(r["rlhf"]))),
     Claim("forgetting", RLHF, "Who imitates the last round alone forgets how to rhyme.",
           "3.2.3", "rhymes: SFT less V4 of such rounds", "10",

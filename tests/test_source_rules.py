@@ -23,6 +23,7 @@ HELPERS = {"errors", "files", "devices", "dependencies", "artifacts"}
 ROOMS = {
     "helpers": {"helpers"},
     "core": {"core", "helpers"},
+    "formats": {"formats", "core", "helpers"},
     "pasture": {"pasture", "helpers"},
     "training": {"training", "core", "pasture", "helpers"},
     "alignment": {"alignment", "training", "core", "pasture", "helpers"},
@@ -32,8 +33,8 @@ ROOMS = {
     "paper": {"paper", "helpers"},
     "teach": {"teach", "stages", "evaluation", "alignment", "training", "core",
               "pasture", "paper", "helpers"},
-    "build": {"build", "teach", "stages", "evaluation", "alignment", "training", "core",
-              "pasture", "paper", "helpers"},
+    "build": {"build", "teach", "stages", "evaluation", "alignment", "training",
+              "formats", "core", "pasture", "paper", "helpers"},
 }
 ORDER = ("config", "tokenizer", "norm", "rope", "feedforward", "attention", "model",
          "generation", "checkpoint")

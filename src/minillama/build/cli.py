@@ -21,7 +21,8 @@ VERBS = {
     "slides": "say where the decks lie; --pdf writes PDFs beside them",
     "talk": "write the talk, its short cut and a handout, with PDFs; --presenters",
     "student": "say where the student editions lie",
-    "chat": "put questions to base, SFT and RLHF-V5; a number is the temperature",
+    "chat": "put questions to base, SFT and RLHF-V5, or to --model FOLDER; a number is "
+            "the temperature",
     "stages": "list the trained stages, or make the ones named",
     "doctor": "say what is wrong with this machine and how to mend it",
     "clean": "remove build/ and artifacts/",
@@ -50,6 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pdf", action="store_true", help="with slides: PDFs too")
     parser.add_argument("--presenters", metavar="NAMES", default="",
                         help="with talk: who gives it, names separated by commas")
+    parser.add_argument("--model", metavar="FOLDER", default="",
+                        help="with chat: a checkpoint in any of three layouts")
     args, rest = parser.parse_known_args(arguments)
     if rest and args.verb not in ("test", "lab"):
         parser.error(f"unknown option {rest[0]}")
@@ -146,7 +149,7 @@ def _stages(args: argparse.Namespace, _rest: list[str]) -> int:
 
 def _chat(args: argparse.Namespace, _rest: list[str]) -> int:
     from . import chat
-    return chat.main(args.names)
+    return chat.main(args.names, args.model)
 
 
 def _doctor(_args: argparse.Namespace, _rest: list[str]) -> int:

@@ -26,8 +26,8 @@ def _title(stem: str) -> str:
 
 
 def write_table(rows: "list[Row]") -> None:
-    """The tables of the README: notebooks with times and memory as measured, and what of
-    the paper they cover."""
+    """The README's tables: notebooks with times and memory as measured, and what of the
+    paper they cover."""
     readme = ROOT / "README.md"
     if not readme.exists():
         return

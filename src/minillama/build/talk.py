@@ -1,4 +1,4 @@
-"""The talk: slides picked from the notebooks by their tags, in the order of the outline.
+"""The talk: slides picked from the notebooks by tags, in the order of the outline.
 
 A slide whose first cell has the tag ``talk-<section>`` belongs to that section of the
 talk; with ``short`` beside it, to the short cut as well. ``notebooks/source/talk.json``

@@ -694,7 +694,7 @@ runs = results["rlhf"]
 right = {name: interval([run.rounds[place]["helpfulness_before"] for run in runs])
          for place, name in enumerate(("SFT", "V1", "V2", "V3", "V4"))}
 holds(right["SFT"].mean == max(one.mean for one in right.values()),
-      "the judge tells answers of the fine-tuned model best, and of all later ones less")
+      "the judge tells answers of the fine-tuned model best, of all later ones less")
 show(drawings.draw_judge(right),
      "Share of pairs that the helpfulness model judges rightly before it learns from "
      "them, for answers of SFT and V1 to V4 with intervals over three runs: highest "

@@ -1,0 +1,266 @@
+"""Jobs that tests run in many processes: torch is loaded once, then the team forks.
+
+``python tests/team_worker.py JOB FOLDER`` prints nothing and leaves JSON files.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torch._dynamo  # torch loads both with its first optimiser: here once for all
+import torch._inductor
+
+try:
+    import resource
+except ImportError:  # Windows, where none of these tests runs
+    resource = None
+
+from minillama.config import LlamaConfig
+from minillama.errors import UserError
+from minillama.model import Llama
+from minillama.training import state_folder
+from minillama.training.data import TokenStream
+from minillama.training.pretrain import Settings, pretrain
+from minillama.training.spreading import collect, spread
+from minillama.training.state_folder import StateFolder
+from minillama.training.team import join
+from minillama.training.thrift import recompute
+
+SETTINGS = Settings(steps=50, batch=6, length=8, peak=2e-2, warmup=5,
+                    evaluate_every=10)
+CONFIG = LlamaConfig(40, 16, 2, 2, ffn_dim=24, max_seq_len=8)
+PATIENCE = 60  # seconds, after which a team that hangs is ended
+
+
+class Stop(Exception):
+    """An interruption that is certainly ours."""
+
+
+def stream(seed, n=900):
+    """Tokens that mostly follow a rule; in half of the windows most are masked."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randint(3, 40, (n,), generator=generator)
+    kept = torch.rand(n, generator=generator) < 0.8
+    tokens = noise.clone()
+    for i in range(1, n):
+        if kept[i]:
+            tokens[i] = 3 + (5 * tokens[i - 1] + 1) % 37
+    masked = torch.rand(n // 8 + 1, generator=generator).repeat_interleave(8)[:n] < 0.5
+    tokens[masked & (torch.rand(n, generator=generator) < 0.8)] = 1
+    return TokenStream(tokens, 1)
+
+
+def fresh():
+    torch.manual_seed(0)
+    return Llama(CONFIG)
+
+
+def alone(settings=SETTINGS, file=None, **more):
+    """The log and the weights of a plain run of one process."""
+    model = fresh()
+    log = pretrain(model, stream(1), stream(2), settings, file, progress=False, **more)
+    return log, model.state_dict()
+
+
+def run(folder, settings=SETTINGS, stop_at=None, again=False, **how):
+    """This process's part of a team's run; its log and, on the first, the weights."""
+    def callback(step, model):
+        if step == stop_at:
+            raise Stop
+
+    with join(**how) as team:
+        model = fresh()
+        if again:
+            recompute(model)
+        laid_out = spread(model, team)
+        log = pretrain(laid_out, stream(1), stream(2), settings, None, callback, False,
+                       crew=team, state=StateFolder(folder, team))
+        whole = collect(laid_out, CONFIG, team)
+        return log, whole and whole.state_dict()
+
+
+def members(n, call):
+    """Fork ``n`` processes that know each other and run ``call(rank)``; their ids."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ids = []
+    for rank in range(n):
+        pid = os.fork()
+        if pid == 0:
+            os.environ.update(RANK=str(rank), WORLD_SIZE=str(n),
+                              MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+            code = 1
+            try:
+                signal.alarm(PATIENCE)
+                torch.set_num_threads(1)
+                call(rank)
+                code = 0
+            except UserError as error:
+                print(f"{rank}: {error}", file=sys.stderr)
+                code = 3
+            except Stop:
+                code = 4
+            except Exception as error:  # a partner that was killed
+                print(f"{rank}: {type(error).__name__} {error}", file=sys.stderr)
+            finally:
+                os._exit(code)
+        ids.append(pid)
+    return ids
+
+
+def wait(ids):
+    """Exit codes; negative: the signal that ended a process."""
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in ids]
+
+
+def team(n, call):
+    return wait(members(n, call))
+
+
+def note(file, log, weights=None):
+    """Leave a log, and weights beside it."""
+    file.write_text(json.dumps(log), encoding="utf-8")
+    if weights is not None:
+        torch.save(weights, file.with_suffix(".pt"))
+
+
+def curve(folder, name, n, **how):
+    """Run a team to its end, and leave what each process says of it."""
+    def call(rank):
+        note(folder / f"{name}-{rank}.json", *run(folder / f"{name}.state", **how))
+
+    codes = team(n, call)
+    assert codes == [0] * n, (name, codes)
+
+
+def curves(folder):
+    """Two processes in every manner; saves to resume from."""
+    curve(folder, "ddp", 2)
+    curve(folder, "fsdp", 2, shard=True)
+    curve(folder, "accumulated-ddp", 2, accumulate=3)
+    curve(folder, "recomputed-accumulated-fsdp", 2, shard=True, accumulate=2,
+          again=True)
+    curve(folder, "bfloat16-ddp", 2, dtype=torch.bfloat16)
+    curve(folder, "bfloat16-fsdp", 2, dtype=torch.bfloat16, shard=True)
+    for name, how in (("stopped", {}), ("stopped-fsdp", {"shard": True})):
+        codes = team(2, lambda rank: run(folder / name, stop_at=30, **how))
+        assert codes == [4, 4], codes
+
+
+def resumed(folder):
+    """Saves of two processes, gone on with by three."""
+    for name, how in (("stopped", {}), ("stopped-fsdp", {"shard": True})):
+        shutil.copytree(folder / name, folder / f"{name}-3.state")
+        curve(folder, f"{name}-3", 3, **how)
+
+
+# Faults ---------------------------------------------------------------------------
+
+BUSY = Settings(steps=24, batch=4, length=8, peak=3e-2, warmup=5, evaluate_every=1)
+SHORT = Settings(steps=9, batch=4, length=8, peak=3e-2, warmup=2, evaluate_every=2)
+# Where in its save a process dies: which function, at which use, in which rank. The
+# manifest is renamed too, so the sixth rename is that of the third save.
+PLACES = {
+    "before-writing": ("dcp.save", 3, 0), "partner-before-writing": ("dcp.save", 3, 1),
+    "written": ("describe", 3, 0), "partner-written": ("describe", 3, 1),
+    "before-manifest": ("write_manifest", 3, 0), "before-rename": ("os.replace", 6, 0),
+    "before-pruning": ("shutil.rmtree", 7, 0),
+}
+
+
+def die_at(path, at):
+    """Let the ``at``-th use of a function end this process as a cut of power would."""
+    *owners, name = path.split(".")
+    owner = getattr(state_folder, owners[0]) if owners else state_folder
+    call, uses = getattr(owner, name), []
+
+    def last(*arguments, **more):
+        uses.append(1)
+        if len(uses) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **more)
+
+    setattr(owner, name, last)
+
+
+def killed_while_saving(folder):
+    """One of two processes dies within a save; then both go on from what is there."""
+    for name, (path, at, victim) in PLACES.items():
+        where = folder / f"{name}.state"
+
+        def call(rank):
+            if rank == victim:
+                die_at(path, at)
+            run(where, SHORT, shard=True)
+
+        codes = team(2, call)
+        assert codes[victim] == -signal.SIGKILL and codes[1 - victim], (name, codes)
+        saves = sorted(place.name for place in where.glob("step-*"))
+        (folder / f"{name}.saves").write_text(json.dumps(saves), encoding="utf-8")
+        curve(folder, name, 2, settings=SHORT, shard=True)
+
+
+def killed_at_random(folder):
+    """Runs that save at every step, killed at random moments until they are through:
+    one process, then two of which one or both are killed."""
+    def single(_):
+        note(folder / "one.json", *alone(BUSY, folder / "one.state.pt"))
+
+    def double(rank):
+        found = run(folder / "two.state", BUSY)
+        if rank == 0:
+            note(folder / "two.json", *found)
+
+    for n, call, longest in ((1, single, 0.3), (2, double, 0.8)):
+        rng, kills = random.Random(n), 0
+        result = folder / f"{('one', 'two')[n - 1]}.json"
+        while not result.exists():
+            ids = members(n, call)
+            if kills < 8:
+                time.sleep(rng.uniform(0.02, longest))
+                for pid in rng.choice([ids, ids[:1], ids[-1:]]):
+                    os.kill(pid, signal.SIGKILL)
+                kills += 1
+            wait(ids)
+        result.with_suffix(".kills").write_text(str(kills), encoding="utf-8")
+
+
+def fill_disk(*_):
+    """From here on no file may grow beyond three thousand bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+
+def full(folder):
+    """The disk fills up during a save of step 30: of one process, and of the second of
+    two; when there is room again they go on."""
+    def single(_):
+        alone(SETTINGS, folder / "one.state.pt",
+              on_evaluation=lambda step, model: step == 30 and fill_disk())
+
+    def double(rank):
+        with join() as crew:
+            model = spread(fresh(), crew)
+            pretrain(model, stream(1), stream(2), SETTINGS, None,
+                     lambda step, _: step == 30 and rank == 1 and fill_disk(), False,
+                     crew=crew, state=StateFolder(folder / "two.state", crew))
+
+    codes = [*team(1, single), *team(2, double)]
+    (folder / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
+    saves = [place.name for place in sorted((folder / "two.state").glob("step-*"))]
+    (folder / "saves.json").write_text(json.dumps(saves), encoding="utf-8")
+    team(1, lambda _: note(folder / "one.json",
+                           *alone(SETTINGS, folder / "one.state.pt")))
+    curve(folder, "two", 2)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    globals()[sys.argv[1]](Path(sys.argv[2]))

@@ -62,6 +62,12 @@ def fresh():
     return Llama(CONFIG)
 
 
+def recomputing():
+    model = fresh()
+    recompute(model)
+    return model
+
+
 def alone(settings=SETTINGS, file=None, **more):
     """The log and the weights of a plain run of one process."""
     model = fresh()
@@ -76,13 +82,10 @@ def run(folder, settings=SETTINGS, stop_at=None, again=False, **how):
             raise Stop
 
     with join(**how) as team:
-        model = fresh()
-        if again:
-            recompute(model)
-        laid_out = spread(model, team)
-        log = pretrain(laid_out, stream(1), stream(2), settings, None, callback, False,
+        model = spread(recomputing if again else fresh, team)
+        log = pretrain(model, stream(1), stream(2), settings, None, callback, False,
                        crew=team, state=StateFolder(folder, team))
-        whole = collect(laid_out, CONFIG, team)
+        whole = collect(model, team)
         return log, whole and whole.state_dict()
 
 
@@ -127,9 +130,11 @@ def team(n, call):
 
 def note(file, log, weights=None):
     """Leave a log, and weights beside it."""
-    file.write_text(json.dumps(log), encoding="utf-8")
     if weights is not None:
         torch.save(weights, file.with_suffix(".pt"))
+    draft = file.with_suffix(".draft")  # a kill may come at any moment
+    draft.write_text(json.dumps(log), encoding="utf-8")
+    os.replace(draft, file)
 
 
 def curve(folder, name, n, **how):
@@ -164,7 +169,7 @@ def resumed(folder):
 
 # Faults ---------------------------------------------------------------------------
 
-BUSY = Settings(steps=24, batch=4, length=8, peak=3e-2, warmup=5, evaluate_every=1)
+BUSY = Settings(steps=60, batch=4, length=8, peak=3e-2, warmup=5, evaluate_every=1)
 SHORT = Settings(steps=9, batch=4, length=8, peak=3e-2, warmup=2, evaluate_every=2)
 # Where in its save a process dies: which function, at which use, in which rank. The
 # manifest is renamed too, so the sixth rename is that of the third save.
@@ -219,18 +224,31 @@ def killed_at_random(folder):
         if rank == 0:
             note(folder / "two.json", *found)
 
-    for n, call, longest in ((1, single, 0.3), (2, double, 0.8)):
+    for name, n, call in (("one", 1, single), ("two", 2, double)):
         rng, kills = random.Random(n), 0
-        result = folder / f"{('one', 'two')[n - 1]}.json"
+        result = folder / f"{name}.json"
         while not result.exists():
-            ids = members(n, call)
-            if kills < 8:
-                time.sleep(rng.uniform(0.02, longest))
+            before, ids = saved_at(folder, name), members(n, call)
+            until = time.monotonic() + 10
+            while saved_at(folder, name) == before and not result.exists() and (
+                    time.monotonic() < until):
+                time.sleep(0.002)  # it must have come further than its predecessor
+            if kills < 6:
+                time.sleep(rng.uniform(0, 0.08))
                 for pid in rng.choice([ids, ids[:1], ids[-1:]]):
                     os.kill(pid, signal.SIGKILL)
-                kills += 1
+                kills += not result.exists()
             wait(ids)
-        result.with_suffix(".kills").write_text(str(kills), encoding="utf-8")
+        (folder / f"{name}.kills").write_text(str(kills), encoding="utf-8")
+
+
+def saved_at(folder, name):
+    """Changes with every save of a run."""
+    places = (*folder.glob(f"{name}.state.pt"), *folder.glob(f"{name}.state/step-*"))
+    try:
+        return max((place.stat().st_mtime_ns for place in places), default=0)
+    except FileNotFoundError:  # it was replaced between two looks
+        return -1
 
 
 def fill_disk(*_):
@@ -247,7 +265,7 @@ def full(folder):
 
     def double(rank):
         with join() as crew:
-            model = spread(fresh(), crew)
+            model = spread(fresh, crew)
             pretrain(model, stream(1), stream(2), SETTINGS, None,
                      lambda step, _: step == 30 and rank == 1 and fill_disk(), False,
                      crew=crew, state=StateFolder(folder / "two.state", crew))

@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -70,24 +71,29 @@ def main(arguments: list[str] | None = None) -> None:
 def train(args: argparse.Namespace, settings: Settings, team: Team) -> None:
     """One process of a run from its text to its result."""
     tokenizer, *streams = _text(args, team)
-    torch.manual_seed(settings.seed)  # every process starts from the same weights
     config = LlamaConfig.named(args.model).replace(vocab_size=tokenizer.vocab_size)
     if settings.length > config.max_seq_len:
         raise UserError(f"a window of {settings.length} is longer than the "
                         f"{config.max_seq_len} tokens that the model reads")
-    model = Llama(config).to(team.device)
-    if args.recompute:
-        recompute(model)
-    if args.compile:
-        compile_blocks(model, team.device)
+
+    def build() -> Llama:
+        torch.manual_seed(settings.seed)  # every process starts from the same weights
+        model = Llama(config)
+        if args.recompute:
+            recompute(model)
+        if args.compile:
+            compile_blocks(model, team.device)
+        return model
+
     file, folder = _beside(args.out, ".state.pt"), _beside(args.out, ".state")
     if _is_plain(team) and not folder.exists():
+        model = build().to(team.device)
         pretrain(model, *streams, settings, file)
     elif file.exists():
         raise UserError(f"{file} is the state of a plain run of one process: finish it "
                         "as it was begun, or delete it")
     else:
-        model = _train_together(model, streams, settings, team, folder)
+        model = _train_together(build, streams, settings, team, folder)
     team.first(lambda: save_pretrained(model, tokenizer, args.out))
     if team.is_first:
         _tidy(args.out)
@@ -105,15 +111,15 @@ def _launched() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def _train_together(model: Llama, streams: list[TokenStream], settings: Settings,
-                    team: Team, folder: Path) -> Llama | None:
+def _train_together(build: Callable[[], Llama], streams: list[TokenStream],
+                    settings: Settings, team: Team, folder: Path) -> Llama | None:
     """The trained model, in the first process; None in the others."""
     # here, since a torch without torch.distributed has none of what they import
     from .spreading import collect, spread
     from .state_folder import StateFolder
-    laid_out = spread(model, team)
-    pretrain(laid_out, *streams, settings, crew=team, state=StateFolder(folder, team))
-    return collect(laid_out, model.config, team)
+    model = spread(build, team)
+    pretrain(model, *streams, settings, crew=team, state=StateFolder(folder, team))
+    return collect(model, team)
 
 
 def _text(args: argparse.Namespace, team: Team

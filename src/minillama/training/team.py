@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from ..devices import device as pick_device
 from ..errors import UserError
@@ -67,8 +68,9 @@ class Team(Alone):
         inputs, targets = zip(*rows)
         return torch.stack(inputs), torch.stack(targets)
 
-    def train_step(self, model: nn.Module, optimiser: torch.optim.Optimizer,
-                   inputs: Tensor, targets: Tensor, rate: float) -> tuple[float, float]:
+    def train_step(self, model: nn.Module, optimiser: Optimizer,
+                   inputs: Tensor, targets: Tensor, rate: float,
+                   ) -> tuple[float, float]:
         """Learn from the rows of all processes as from one batch; returns loss (nats
         per token) and gradient norm of the whole.
 
@@ -79,15 +81,12 @@ class Team(Alone):
         count = self.total((targets != IGNORED).sum()).clamp(min=1)
         optimiser.zero_grad(set_to_none=True)
         nats = torch.zeros((), device=self.device)
-        parts = zip(inputs.tensor_split(self.accumulate),
-                    targets.tensor_split(self.accumulate))
-        for number, (part, wanted) in enumerate(parts, 1):
-            # step 2: times the number of processes, over which step 3 takes the mean
-            with self._quietly(model, number < self.accumulate):
-                with self._precision():
-                    surprise = total_surprise(model(part), wanted)
-                # step 3: DDP and FSDP do it meanwhile, gradient by gradient
-                (surprise * (self.size / count)).backward()
+        for rows, wanted in self._parts(model, inputs, targets):
+            # step 2: times K, over which step 3 takes a mean
+            with self._precision():
+                surprise = total_surprise(model(rows), wanted)
+            # step 3: DDP and FSDP do it on the way back
+            (surprise * (self.size / count)).backward()
             nats += surprise.detach()
         # step 4: of shares too, the norm is that of the whole
         norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -155,10 +154,16 @@ class Team(Alone):
         """Do something in the first process, while the others wait."""
         self.together(action if self.is_first else lambda: None)
 
-    def _quietly(self, model: nn.Module, more: bool) -> AbstractContextManager:
-        """Under DDP gradients are averaged once a step, with its last part."""
-        quiet = more and hasattr(model, "no_sync")
-        return model.no_sync() if quiet else contextlib.nullcontext()
+    def _parts(self, model: nn.Module, inputs: Tensor, targets: Tensor
+               ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows and targets in ``accumulate`` parts. Under DDP gradients are averaged
+        once, with the last part."""
+        parts = list(zip(inputs.tensor_split(self.accumulate),
+                         targets.tensor_split(self.accumulate)))
+        for number, part in enumerate(parts, 1):
+            quiet = number < len(parts) and hasattr(model, "no_sync")
+            with model.no_sync() if quiet else contextlib.nullcontext():
+                yield part
 
     def _precision(self) -> AbstractContextManager:
         """Matrix products in ``dtype``; FSDP casts by itself (spreading.py)."""

@@ -26,6 +26,7 @@ from minillama.config import LlamaConfig
 from minillama.errors import UserError
 from minillama.model import Llama
 from minillama.training import state_folder
+from minillama.training.command import main
 from minillama.training.data import TokenStream
 from minillama.training.pretrain import Settings, pretrain
 from minillama.training.spreading import collect, spread
@@ -111,6 +112,8 @@ def members(n, call):
                 code = 3
             except Stop:
                 code = 4
+            except SystemExit as end:
+                code = end.code
             except Exception as error:  # a partner that was killed
                 print(f"{rank}: {type(error).__name__} {error}", file=sys.stderr)
             finally:
@@ -165,6 +168,15 @@ def resumed(folder):
     for name, how in (("stopped", {}), ("stopped-fsdp", {"shard": True})):
         shutil.copytree(folder / name, folder / f"{name}-3.state")
         curve(folder, f"{name}-3", 3, **how)
+
+
+def refused(folder):
+    """Two processes that cannot begin; each must end by itself."""
+    common = ["--out", str(folder / "out"), "--steps", "2"]
+    for more in (["--text", "missing.txt"],
+                 ["--text", __file__, "--vocab", "400", "--batch", "1"]):
+        codes = team(2, lambda rank: main([*common, *more]))
+        assert codes == [1, 1], codes
 
 
 # Faults ---------------------------------------------------------------------------

@@ -240,6 +240,23 @@ def test_torchrun_trains_the_model_of_one_process(tmp_path):
         tmp_path / "two" / "tokenizer.model").read_bytes()
 
 
+@needs_team
+def test_what_all_processes_meet_is_said_once_and_all_end(tmp_path):
+    said = do("refused", tmp_path)
+    assert said.splitlines() == [
+        "pretrain: missing.txt cannot be read (No such file or directory); give the "
+        "path of a text file.",
+        "pretrain: a batch of 1 cannot be cut into 2 processes x 1 parts"]
+    assert not [p for p in tmp_path.iterdir() if p.suffix != ".tokens"]
+
+
+def test_a_state_of_one_process_is_not_passed_over(tmp_path):
+    (tmp_path / "out.state.pt").write_bytes(b"")
+    with pytest.raises(UserError, match="of a plain run of one process"):
+        main(["--out", str(tmp_path / "out"), "--text", __file__, "--vocab", "400",
+              "--steps", "2", "--accumulate", "2"])
+
+
 @pytest.mark.parametrize("arguments, fragment", [
     (["--shard"], "--shard needs torchrun"), (["--accumulate", "0"], "must be positive"),
     (["--tokens", "a", "--text", "b"], "--text or --tokens, not both"),

@@ -774,7 +774,7 @@ table(rows, columns, f"Table 2 recomputed; {steps} steps; parameters of 34B infe
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## Many processes take one step: add up surprises, never means
 #
-# `torchrun --nproc-per-node 8 -m minillama.training.pretrain --shard --out FOLDER` runs the same loop on eight GPUs. Each process reads its rows of the batch; the curve stays that of one.
+# `torchrun --nproc-per-node 8 -m minillama.training.pretrain --shard --out FOLDER` runs the same loop in eight processes. Each process reads its rows of the batch; the curve stays that of one.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what happens if each process takes its own mean and the means are averaged. Expect "the same". Targets are masked, so one process may have three and another three hundred, and each would weigh as much: exercise 3 meets the same slip.

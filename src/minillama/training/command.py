@@ -20,7 +20,7 @@ from .data import TokenStream
 from .preparing import open_prepared, prepare
 from .pretrain import Settings, pretrain
 from .state import StateFile
-from .team import Team, join
+from .team import Team, Told, join
 from .thrift import compile_blocks, recompute
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -58,23 +58,24 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(f"{args.out} is not empty: choose another folder")
     with join(args.device, shard=args.shard, dtype=DTYPES[args.dtype],
               accumulate=args.accumulate) as team:
-        if args.shard and not _launched():
-            raise UserError("--shard needs torchrun, also for one process")
+        if not _launched():
+            if args.shard:
+                raise UserError("--shard needs torchrun, also for one process")
+            train(args, settings, team)
+            return
         try:
             train(args, settings, team)
-        except UserError:
+        except Told as error:
             if team.is_first:
-                raise
-            sys.exit(1)  # the first process says what all of them met
+                print(f"pretrain: {error}", file=sys.stderr)
+            team.gather(None)  # torchrun ends the others as soon as one has ended
+            sys.exit(1)
 
 
 def train(args: argparse.Namespace, settings: Settings, team: Team) -> None:
     """One process of a run from its text to its result."""
     tokenizer, *streams = _text(args, team)
-    config = LlamaConfig.named(args.model).replace(vocab_size=tokenizer.vocab_size)
-    if settings.length > config.max_seq_len:
-        raise UserError(f"a window of {settings.length} is longer than the "
-                        f"{config.max_seq_len} tokens that the model reads")
+    config = team.together(lambda: _shape(args, tokenizer, team))
 
     def build() -> Llama:
         torch.manual_seed(settings.seed)  # every process starts from the same weights
@@ -85,20 +86,33 @@ def train(args: argparse.Namespace, settings: Settings, team: Team) -> None:
             compile_blocks(model, team.device)
         return model
 
-    file, folder = _beside(args.out, ".state.pt"), _beside(args.out, ".state")
+    folder = _beside(args.out, ".state")
     if _is_plain(team) and not folder.exists():
         model = build().to(team.device)
-        pretrain(model, *streams, settings, file)
-    elif file.exists():
-        raise UserError(f"{file} is the state of a plain run of one process: finish it "
-                        "as it was begun, or delete it")
+        pretrain(model, *streams, settings, _beside(args.out, ".state.pt"))
     else:
         model = _train_together(build, streams, settings, team, folder)
     team.first(lambda: save_pretrained(model, tokenizer, args.out))
     if team.is_first:
-        _tidy(args.out)
+        _tidy(args.out, [".state.pt", ".state"] + [".tokens"] * (args.tokens is None))
         print(f"The trained model lies in {args.out}; transformers opens it as a "
               "Llama.")
+
+
+def _shape(args: argparse.Namespace, tokenizer: Tokenizer, team: Team) -> LlamaConfig:
+    """The model's shape, or UserError where a run cannot be begun."""
+    config = LlamaConfig.named(args.model).replace(vocab_size=tokenizer.vocab_size)
+    if args.length > config.max_seq_len:
+        raise UserError(f"a window of {args.length} is longer than the "
+                        f"{config.max_seq_len} tokens that the model reads")
+    if args.batch < team.size * team.accumulate:
+        raise UserError(f"a batch of {args.batch} cannot be cut into {team.size} "
+                        f"processes x {team.accumulate} parts")
+    file = _beside(args.out, ".state.pt")
+    if file.exists() and not _is_plain(team):
+        raise UserError(f"{file} is the state of a plain run of one process: finish it "
+                        "as it was begun, or delete it")
+    return config
 
 
 def _is_plain(team: Team) -> bool:
@@ -146,9 +160,9 @@ def _beside(out: Path, ending: str) -> Path:
     return out.with_name(out.name + ending)
 
 
-def _tidy(out: Path) -> None:
+def _tidy(out: Path, endings: list[str]) -> None:
     """Remove what only an unfinished run needs, with the drafts of killed ones."""
-    for ending in (".state.pt", ".state", ".tokens"):
+    for ending in endings:
         place = _beside(out, ending)
         for found in [place, *out.parent.glob(f".{place.name}-*")]:
             if found.is_dir():

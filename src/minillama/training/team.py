@@ -30,6 +30,10 @@ PATIENCE = timedelta(minutes=30)  # how long one waits for another
 T = TypeVar("T")
 
 
+class Told(UserError):
+    """What went wrong in one process, and all of a team have been told."""
+
+
 @dataclass(frozen=True)
 class Team(Alone):
     """This process among ``size`` of them, and how they compute.
@@ -106,7 +110,7 @@ class Team(Alone):
             raise UserError("the held-out text is shorter than one window of "
                             f"{length}")
         model.eval()
-        nats = torch.zeros(2, dtype=torch.double, device=self.device)  # and targets
+        nats = torch.zeros(2, device=self.device)  # and targets
         # FSDP gathers weights at every call, so all call equally often: who has no
         # window left reads one that does not count
         places = range(self.rank, self.size * -(-n // self.size), self.size)
@@ -138,8 +142,7 @@ class Team(Alone):
 
     def together(self, action: Callable[[], T]) -> T:
         """Do something in every process. What one cannot do, none goes on from: whoever
-        waits for a process that has given up waits for ever. Raises UserError in all.
-        """
+        waits for a process that has given up waits for ever. Raises Told in all."""
         result, trouble = None, None
         try:
             result = action()
@@ -147,7 +150,7 @@ class Team(Alone):
             trouble = str(error)
         for found in self.gather(trouble):
             if found is not None:
-                raise UserError(found)
+                raise Told(found)
         return result  # type: ignore[return-value]
 
     def first(self, action: Callable[[], None]) -> None:

@@ -149,6 +149,16 @@ def curve(folder, name, n, **how):
     assert codes == [0] * n, (name, codes)
 
 
+def precisions(file):
+    """Leave in what precision a sharded block gets its tokens and its angles."""
+    with join(shard=True, dtype=torch.bfloat16) as team:
+        model, seen = spread(fresh, team), []
+        model.layers[1].attention.register_forward_pre_hook(
+            lambda _, arguments: seen.append([str(a.dtype) for a in arguments[:3]]))
+        team.evaluate(model, stream(2), 8, most=2)
+        note(file, seen)
+
+
 def curves(folder):
     """Two processes in every manner; saves to resume from."""
     curve(folder, "ddp", 2)
@@ -158,6 +168,8 @@ def curves(folder):
           again=True)
     curve(folder, "bfloat16-ddp", 2, dtype=torch.bfloat16)
     curve(folder, "bfloat16-fsdp", 2, dtype=torch.bfloat16, shard=True)
+    codes = team(2, lambda rank: precisions(folder / f"precisions-{rank}.json"))
+    assert codes == [0, 0]
     for name, how in (("stopped", {}), ("stopped-fsdp", {"shard": True})):
         codes = team(2, lambda rank: run(folder / name, stop_at=30, **how))
         assert codes == [4, 4], codes

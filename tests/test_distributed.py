@@ -83,6 +83,13 @@ def test_bfloat16_follows_float32_at_its_own_precision(name, one, two):
 
 
 @needs_team
+def test_sharded_blocks_compute_in_bfloat16_and_rotate_by_exact_angles(two):
+    for rank in (0, 1):
+        seen = json.loads((two / f"precisions-{rank}.json").read_text(encoding="utf-8"))
+        assert seen == [["torch.bfloat16", "torch.float32", "torch.float32"]]
+
+
+@needs_team
 @pytest.mark.parametrize("name", ["stopped", "stopped-fsdp"])
 def test_a_save_of_two_goes_on_with_one(name, one, two, tmp_path):
     shutil.copytree(two / name, tmp_path / "state")
@@ -258,7 +265,8 @@ def test_a_state_of_one_process_is_not_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, fragment", [
-    (["--shard"], "--shard needs torchrun"), (["--accumulate", "0"], "must be positive"),
+    (["--shard"], "--shard needs torchrun"),
+    (["--accumulate", "0"], "must be positive"),
     (["--tokens", "a", "--text", "b"], "--text or --tokens, not both"),
     (["--tokens", "missing"], "missing.manifest.json is missing"),
     (["--length", "257", "--text", __file__], "257 is longer than the 256 tokens"),

@@ -23,15 +23,18 @@ HELPERS = {"errors", "files", "devices", "dependencies", "artifacts"}
 ROOMS = {
     "helpers": {"helpers"},
     "core": {"core", "helpers"},
+    "formats": {"formats", "core", "helpers"},
     "pasture": {"pasture", "helpers"},
     "training": {"training", "core", "pasture", "helpers"},
     "alignment": {"alignment", "training", "core", "pasture", "helpers"},
-    "stages": {"stages", "alignment", "training", "core", "pasture", "helpers"},
+    "evaluation": {"evaluation", "alignment", "training", "core", "pasture", "helpers"},
+    "stages": {"stages", "evaluation", "alignment", "training", "core", "pasture",
+               "helpers"},
     "paper": {"paper", "helpers"},
-    "teach": {"teach", "stages", "alignment", "training", "core", "pasture", "paper",
-              "helpers"},
-    "build": {"build", "teach", "stages", "alignment", "training", "core", "pasture",
-              "paper", "helpers"},
+    "teach": {"teach", "stages", "evaluation", "alignment", "training", "core",
+              "pasture", "paper", "helpers"},
+    "build": {"build", "teach", "stages", "evaluation", "alignment", "training",
+              "formats", "core", "pasture", "paper", "helpers"},
 }
 ORDER = ("config", "tokenizer", "norm", "rope", "feedforward", "attention", "model",
          "generation", "checkpoint")

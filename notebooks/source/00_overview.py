@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Llama 2 in miniature: what the paper did, and how we rebuild it
 #
 # *Llama 2: Open Foundation and Fine-Tuned Chat Models*, presented by Ricky Sun and Yuning Wu.
@@ -22,12 +22,12 @@ from minillama import paper, pasture, stages
 from minillama.config import LlamaConfig
 from minillama.generation import generate
 from minillama.model import Llama
-from minillama.teach import algorithm, formal_llama2, frames, show, table
+from minillama.teach import algorithm, formal_llama2, frames, holds, show, table
 from minillama.teach.checks import nb_00 as checks
 from minillama.teach.drawings import nb_00 as drawings
 from minillama.training.pretrain import evaluate
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-overview", "short"]
 # ## Context: everyone could use these models, few could study them
 #
 # Large language models write, summarise and program, and millions of people reach them through a chat window. The weights of some were public by the middle of 2023: BLOOM, Llama 1, Falcon. They could continue a text. None could stand in for ChatGPT, BARD or Claude as a product.
@@ -37,7 +37,7 @@ from minillama.training.pretrain import evaluate
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk-overview", "short"]
 # ### The problem: the last step was hidden
 #
 # What separates the closed products from the public models is the step after pretraining: tuning on human preferences, for helpfulness and for safety. It costs much computation and many annotators, and was seldom described well enough to be repeated. Research on alignment was left to those who owned a product.
@@ -47,7 +47,7 @@ from minillama.training.pretrain import evaluate
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk-overview", "short"]
 # ### The approach: do it in the open, and write it down
 #
 # Meta trained a family of models of up to 70 billion parameters on {{fact:pretrain_tokens}} tokens, tuned them into **Llama 2-Chat**, and described the tuning step by step: supervised examples, two reward models, which learnt from people what a good answer is, five rounds of tuning with their scores, a trick for remembering instructions, and the safety work around all of it.
@@ -57,7 +57,7 @@ from minillama.training.pretrain import evaluate
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk-overview"]
 # ### How the problem was addressed, in one breath
 #
 # Sizes of {{fact:release_sizes}} were released; a fourth of 34B is reported and was held back. In human comparisons Llama 2-Chat beat most open chat models and came near some closed ones. Safety came from special annotation, from red teaming, in which more than {{fact:red_team_people}} people tried to make the model misbehave, and from evaluation again and again.
@@ -67,7 +67,7 @@ from minillama.training.pretrain import evaluate
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-overview", "predict"]
 # ## What this series does: the same, seventy thousand times smaller
 #
 # We build a Llama 2 of a million parameters and take it through the whole paper. It knows nothing but a small farm, the Pasture, which a program invents. It trains in minutes on two cores.
@@ -122,7 +122,7 @@ assert 60_000 < ratio < 80_000
 frames(drawings.draw_document, drawings.describe_document,
        kind=list(pasture.KINDS))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-architecture", "short"]
 # ## Architectural overall: the family and its pipeline
 #
 # A foundation model is pretrained on raw text. Examples teach it to answer. People compare answers, and two reward models learn from them. Then the model is tuned to score well with those, round after round, with new comparisons of its newest answers every time.
@@ -132,7 +132,7 @@ frames(drawings.draw_document, drawings.describe_document,
 #
 # Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(
     drawings.draw_pipeline(),
     "A flow from pretraining text through the base model and supervised fine-tuning "
@@ -142,7 +142,7 @@ show(
     name="00_pipeline",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The formal algorithm from above: every layer adds, none overwrites
 #
 # Notebook 06 gives the pseudocode of the whole model. From far away it is four steps and a block of two. $X$ holds one vector for each token, the stream; every layer reads it, and adds to it.
@@ -152,10 +152,10 @@ show(
 #
 # The numbers of the steps return as comments in the source. Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 formal_llama2(("llama", "block"))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-source"]
 # ## Source code and pseudocode stand side by side
 #
 # Every notebook shows the formal algorithm on the left and the code that runs on the right, with the same step numbers. A test holds the two sets of numbers equal. Here is a small one: how large a step is taken at each moment of training.
@@ -168,7 +168,7 @@ formal_llama2(("llama", "block"))
 # %% tags=["formal", "remove-input"]
 algorithm("learning_rate")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-llama1", "short", "predict"]
 # ## Llama 2 vs Llama 1: what changed at a glance
 #
 # **Predict.** Which of these changed between the two: the tokenizer, the norm, the way positions enter, the feed-forward layer, the number of key-value heads, the length of the context, the amount of text, the learning rate?
@@ -178,7 +178,7 @@ algorithm("learning_rate")
 #
 # Answer with the table: three of the eight, and no layer was replaced. The paper counts two of them as architecture, the context and the key-value heads: in its larger models several query heads share one key and one value (notebook 05). Three minutes.
 
-# %% tags=["remove-input", "talk", "result"]
+# %% tags=["remove-input", "result"]
 old, new = paper.fact("context_length_llama1").value, big.max_seq_len
 largest = ("Llama 1 / see the Llama 1 paper / 65B",
            "Llama 2 / new mix of public online data / 70B")
@@ -199,7 +199,7 @@ rows = [
 ]
 table(rows, ["", "Llama 1", "Llama 2"], "What changed, and what was kept")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk-llama1"]
 # ### The small models read as much as the large one
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -207,7 +207,7 @@ table(rows, ["", "Llama 1", "Llama 2"], "What changed, and what was kept")
 #
 # Ask who gains from a small model trained for long. Everyone who runs it afterwards. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(
     drawings.draw_family(paper.table("table_1")),
     "Training tokens against parameters for Llama 1 and Llama 2: Llama 1 lies at one "
@@ -216,7 +216,7 @@ show(
     name="00_family",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-uniques", "short"]
 # ## Llama 2 uniques: what no open model had shown before
 #
 # Two reward models, because helpfulness and safety pull apart. A margin in their loss that asks for more distance between clearly different answers. Five rounds, first with rejection sampling, which keeps the best of several answers, at last with PPO too, a method of reinforcement learning. **Ghost Attention**, which keeps an instruction alive over a long talk. Context distillation for safety. And the prices: hours, watts, annotations.
@@ -226,7 +226,7 @@ show(
 #
 # Ask which of these they have heard of elsewhere. Ghost Attention will be the one that nobody has. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "short", "predict"]
 # ## Llama 2 to Llama 2-Chat: the second half is fed by people
 #
 # The foundation read {{fact:pretrain_tokens}} tokens. Then came demonstrations written by people, and comparisons made by people.
@@ -238,7 +238,7 @@ show(
 #
 # Comparisons are cheaper than demonstrations: it is easier to judge an answer than to write one. Three minutes.
 
-# %% tags=["remove-input", "talk", "result"]
+# %% tags=["remove-input", "result"]
 meta = paper.table("table_6").cell("Meta (Safety & Helpfulness)", "comparisons")
 counts = {"tokens of pretraining text": paper.fact("pretrain_tokens").value,
           "comparisons by Meta's annotators": meta,
@@ -251,7 +251,7 @@ show(
     name="00_data",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk-finetuning", "short"]
 # ### Fine-tuning (AB): annotators choose between answer A and answer B
 #
 # Each comparison is a prompt, two answers by two variants of the model, a choice, and one of four degrees: {{fact:pref_scale}}. A safety label comes along. The reward models learn from the choice, and the margin in their loss from the degree.
@@ -261,7 +261,7 @@ show(
 #
 # Three minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-open", "short", "predict"]
 # ## Llama 2 vs other open models: first among its peers
 #
 # The paper compares base models on grouped benchmarks. Here is MMLU, questions from many school and university subjects.
@@ -275,7 +275,7 @@ show(
 #
 # Two minutes.
 
-# %% tags=["remove-input", "talk", "result"]
+# %% tags=["remove-input", "result"]
 show(
     drawings.draw_mmlu(paper.table("table_3")),
     "MMLU scores against model size for MPT, Falcon, Llama 1 and Llama 2, from Table "
@@ -284,7 +284,7 @@ show(
     name="00_mmlu",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Near GPT-3.5 except in code, far from GPT-4
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -292,10 +292,10 @@ show(
 #
 # A shot is an example that stands in the prompt. Empty cells were not reported. One minute.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_table("table_4")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-safety", "short"]
 # ## Safety and helpfulness pull in two directions
 #
 # A model that refuses everything is safe. So the paper measures both: violations on about two thousand adversarial prompts, and refusals of harmless ones. On its helpfulness set false refusals are rare; on a set of {{fact:false_refusal_borderline_n}} borderline prompts they are not. The table adds two automatic measures, of truth and of toxic language.
@@ -305,10 +305,10 @@ paper.show_table("table_4")
 #
 # Notebook 13 measures both sides on the tiny model, with borderline twins of every unsafe request. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_table("table_14")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Meta employees, Mistral AI, and what came of it
 #
 # Two authors of Llama 1 founded Mistral AI with a researcher from DeepMind in spring 2023. {{context:mistral.release.days_after_llama2}} days after Llama 2 came Mistral 7B, a Llama in shape with grouped keys and a sliding window, free of Llama's licence. Its paper claims to beat Llama 2 13B throughout; its own table holds one exception.
@@ -318,7 +318,7 @@ paper.show_table("table_14")
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Check it: does the paper add up?
 #
 # A reader's first duty is arithmetic. Two of the paper's tables print a total beneath counts that anybody can add.
@@ -379,10 +379,10 @@ for name, which in (("right", model), ("broken", broken)):
 # %%
 heldout = stages.get("corpus").heldout
 losses = [evaluate(which, heldout, 128, most=32) for which in (model, broken)]
+holds(losses[1] > losses[0], "the broken model's loss is the higher")
 print(f"loss on unseen text: right {losses[0]:.2f}, broken {losses[1]:.2f}")
-assert losses[1] > losses[0]
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The road map: build, align, look around
 #
 # After this one, six notebooks build the model, one trains it, five turn it into a chat model, and four look around: safety, comparisons, Mistral, discussion. Each stands alone and can be opened first.
@@ -392,7 +392,7 @@ assert losses[1] > losses[0]
 #
 # Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(
     drawings.draw_roadmap(),
     "A path of seventeen numbered stations in three rows: 00 to 07 from overview to "
@@ -411,7 +411,7 @@ show(
 #
 # Ask them to really write predictions down. A wrong one that was written is worth more than a right one that was thought. One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Conclusion and discussion: four questions to carry along
 #
 # What did the authors overlook? What could have been taken further? Were there errors? Have others disputed the findings? Notebook 16 answers with sources: data that was never described, a method that was never compared, a licence that is not quite open, a parity that later votes did not confirm.
@@ -421,7 +421,7 @@ show(
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What changed since, and future research
 #
 # Llama 3 read {{context:followups.llama3.tokens}} tokens and kept this architecture with grouped keys at every size. The alignment half changed more: the margin was dropped, and DPO, which learns from comparisons without a reward model, took the place of PPO. What stayed open is the subject of the last slides of notebook 16.
@@ -492,7 +492,7 @@ def win_rates(win: float, tie: float, loss: float) -> tuple[float, float]:
 
 checks.check_win_rates(win_rates)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Llama 2 is Llama 1 with more text, a longer view and grouped keys in its larger models. The news is the second half: how a model that continues texts becomes one that answers, written down with numbers. This series rebuilds all of it on a model small enough to know the truth about.
@@ -502,7 +502,7 @@ checks.check_win_rates(win_rates)
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Links to helpful resources
 #
 # [Llama 2 paper](https://arxiv.org/abs/2307.09288) · [Llama 2 playground](https://huggingface.co/spaces/huggingface-projects/llama-2-7b-chat) · [Llama 1 paper](https://arxiv.org/abs/2302.13971) · [Transformers explained](https://deepgram.com/learn/visualizing-and-explaining-transformer-models-from-the-ground-up) · [RMS normalization](https://arxiv.org/abs/1910.07467) · [RoPE](https://arxiv.org/abs/2104.09864) · [Activation functions](https://www.geeksforgeeks.org/activation-functions-neural-networks/) · [SwiGLU](https://paperswithcode.com/method/swiglu) · [RLHF explained](https://huyenchip.com/2023/05/02/rlhf.html) · [MMLU dataset](https://paperswithcode.com/dataset/mmlu) · [MMLU paper](https://arxiv.org/abs/2009.03300)

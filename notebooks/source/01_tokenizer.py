@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Text enters as pieces that were counted, not designed
 #
 # A model reads numbers, so text must become a sequence of numbers from a fixed list. Byte-pair encoding learns that list from the text itself: join what stands together most often, and repeat.
@@ -26,11 +26,11 @@ from minillama import paper, pasture, stages
 from minillama.bpe_training import SPACE, may_be_piece
 from minillama.config import LlamaConfig
 from minillama.tokenizer import Tokenizer
-from minillama.teach import algorithm, explore, frames, show, table
+from minillama.teach import algorithm, explore, frames, holds, show, table
 from minillama.teach.checks import nb_01 as checks
 from minillama.teach.drawings import nb_01 as drawings
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The world of this series is a farm, and a program wrote it
 #
 # Llama 2 learnt from {{fact:pretrain_tokens}} tokens of the web. Our model learns from the **Pasture**: small texts about animals on a farm, made by a program from a seed. They are artificial, and that is their use: every fact in them is known, so every answer can be scored.
@@ -40,12 +40,12 @@ from minillama.teach.drawings import nb_01 as drawings
 #
 # Ask what is lost by that. Expect "realism". Also ask what is gained: truth that can be checked, no licence, no personal data. Two minutes.
 
-# %% tags=["talk"]
+# %%
 for kind in ("fact", "question", "sum", "rhyme"):
     document, = pasture.corpus(1, kinds=[kind])
     print(f"--- {kind}\n{document.text}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Characters make texts long, words leave the unknown
 #
 # The two obvious lists are the characters and the words. We collect each from a thousand documents of the Pasture and read new ones with it, and then the first sentence of *Alice in Wonderland*.
@@ -95,7 +95,7 @@ table(rows, columns, "What a list from a thousand documents knows")
 #
 # The original purpose was to shrink files. That it makes a good alphabet for a neural network was found out twenty years later. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Join the most frequent neighbours, and repeat
 #
 # At first every character is a piece. Move the slider: at each step the pair that stands side by side most often in the Pasture becomes one piece, everywhere. The sign `▁` is a space made visible.
@@ -107,14 +107,14 @@ table(rows, columns, "What a list from a thousand documents knows")
 #
 # Two things to watch in the lower sentence: the digits of 12 and 19 never join, and neither does the letter with two dots, which the Pasture does not contain. Both are explained later. Four minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_cut, drawings.describe_cut,
        merges=[0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 186])
 
 # %% tags=["live"] slideshow={"slide_type": "skip"}
 explore(drawings.draw_cut, merges=range(187))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The best pair is always taken, so the counts fall
 #
 # A tokenizer small enough to read: 512 pieces from three thousand documents (that of the series has 1,024). Three of them are marks (`<unk>`, `<s>`, `</s>`), 256 are the bytes, the rest are the characters of the text and their unions. A function may look on at every merge.
@@ -208,7 +208,7 @@ Tokenizer.train(few, 512, on_merge=lambda pair, count: theirs.append(pair))
 assert mine == theirs[:120]
 print(mine[-4:])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## What may be a piece? The rules make the tokenizer
 #
 # Counting alone would glue whole sentences of the Pasture together. SentencePiece, the program behind Llama's tokenizer, forbids some unions.
@@ -310,7 +310,7 @@ def replay(text: str) -> list[str]:
 assert all(replay(t) == tokenizer.encode_pieces(t) for t in unseen)
 print(replay("Clover the owl likes pumpkins."))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## A space in front makes the first word like any other
 #
 # Llama's tokenizer puts a space before every text and takes it away on the way back. It is called the dummy prefix.
@@ -330,7 +330,7 @@ for text in unseen:  # cut at a single space: nothing changes
     apart = [id for word in words for id in tokenizer.encode(word)]
     assert apart == tokenizer.encode(text)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Nothing is unknown: what has no piece is spelt in bytes
 #
 # UTF-8 writes any character with one to four bytes, and all 256 bytes are in the list. So no character is ever unknown.
@@ -388,7 +388,7 @@ print(len(lost), "texts came back changed;",
       "every one contains ▁:", all(SPACE in text for text in lost))
 assert lost and all(SPACE in text for text in lost)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Digits stay alone by rule, not by counting
 #
 # One of the four rules keeps every digit a piece of its own. We let SentencePiece train once without it, on the same texts, with room for 1,024 pieces.
@@ -427,7 +427,7 @@ for size in sizes:
     for name, sample in zip(curves, ("\n".join(unseen), drawings.ALICE)):
         curves[name].append(len(sample) / len(one.encode(sample)))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two thousand pieces do not even halve the text
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -435,7 +435,7 @@ for size in sizes:
 #
 # One minute.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 farm, alice = curves.values()
 assert 1.5 < farm[5] / farm[1] < 2 and alice[5] / alice[1] < 1.5
 show(
@@ -468,7 +468,7 @@ columns = ["pieces", "characters per token", "tables of all parameters",
 assert min(row[3] for row in rows) not in (rows[0][3], rows[-1][3])
 table(rows, columns, "The price of a vocabulary, tiny model", ".2f", [1])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: take the longest piece that fits
 #
 # It looks reasonable, it is what WordPiece does, and people write it from memory: at each place take the longest piece in the list. The text decodes perfectly.
@@ -493,7 +493,7 @@ class LongestFirst(Tokenizer):
 
 longest = LongestFirst(tokenizer.vocabulary)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The owl is cut in another way, and nobody sees it
 #
 # Every text still comes back whole, and the wrong encoder even needs fewer tokens. Short and lossless is what people test for.
@@ -513,7 +513,7 @@ print(f"{len(other) / len(words):.1%} of words differ, {lengths} tokens")
 for word in ("owl", "fond", "donkey"):
     print(longest.encode_pieces(word), tokenizer.encode_pieces(word))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it again: encode the parts and join the ids
 #
 # A program encodes the question once and adds the ids of the answer. Many chat templates were first written this way.
@@ -534,7 +534,7 @@ for answer in (" A goat.", "A goat."):
     end = tokenizer.decode(joined)[-15:]
     print(f"{answer!r:>10}: the same ids: {same}, ends in {end!r}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it once more: show every token as it comes
 #
 # A chat window wants to print each token at once, so somebody decodes ids one at a time.
@@ -605,8 +605,8 @@ ways = {
     "longest piece": LongestFirst(trained.vocabulary).encode,
 }
 nats = {name: surprise(encode) for name, encode in ways.items()}
-assert min(nats, key=nats.get) == "right"
-assert nats["longest piece"] > 1.5 * nats["right"]
+wrong = min(value for name, value in nats.items() if name != "right")
+holds(wrong > 1.3 * nats["right"], "each slip surprises the model far more")
 table(list(nats.items()), ["encoded", "nats per character"],
       "The same texts, cut in four ways", number_format=".2f")
 
@@ -628,7 +628,7 @@ assert stage.vocab_size == 1024 and "INST" in stage.pieces
 for id in stage.encode("Sums\n7 + 5 =", bos=True):
     print(id, repr(stage.piece(id)), end="; ")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Questions are packed best, sums worst
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -636,7 +636,7 @@ for id in stage.encode("Sums\n7 + 5 =", bos=True):
 #
 # One minute.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 characters, tokens = Counter(), Counter()
 for document in pasture.corpus(1000, split="heldout"):
     characters[document.kind] += len(document.text)
@@ -651,7 +651,7 @@ show(
     name="01_kinds",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: a large model can afford a large list
 #
 # Two tables have one row for each piece, one to read and one to write. Llama 2 has {{fact:tokenizer_vocab}} pieces, Llama 3 has {{context:followups.llama3.vocab}}.
@@ -675,7 +675,7 @@ for name in ("tiny", "llama-2-7b", "llama-2-70b"):
 columns = ["model", "pieces", "tables", f"with {larger:,}", "more work"]
 table(rows, columns, "Two tables as a share of all parameters")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: one paragraph
 #
 # Section 2.2: the tokenizer of Llama 1, {{fact:tokenizer_type}}, numbers split into digits, bytes for unknown characters, {{fact:tokenizer_vocab}} pieces. The file says more: {{fact:tokenizer_piece_counts.normal}} ordinary pieces, {{fact:tokenizer_piece_counts.byte}} bytes, {{fact:tokenizer_piece_counts.control}} marks and one unknown. Coverage is {{fact:tokenizer_training.character_coverage}}, normalisation {{fact:tokenizer_training.normalization}}.
@@ -819,7 +819,7 @@ def from_ids(tokens: list, pieces: dict[int, str], first_byte: int) -> str:
 
 checks.check_from_ids(from_ids)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Pieces are learnt by joining frequent neighbours, and encoding repeats the joins in the order of learning. Rules decide what may join, bytes catch the rest. Slips leave a text readable: the longest piece, no space in front, parts joined by their ids. Equality with a reference on hostile texts finds them.

@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # A norm before every layer keeps the stream in range
 #
 # RMSNorm divides each token by its own size and multiplies by a learned gain. It is the smallest part of Llama 2, it stands in front of every layer, and it is one of the first places where low precision hurts.
@@ -21,7 +21,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from minillama import norm, paper, stages
 from minillama.config import LlamaConfig
 from minillama.model import Llama
-from minillama.teach import algorithm, frames, show, side_by_side, table
+from minillama.teach import algorithm, frames, holds, show, side_by_side, table
 from minillama.teach.checks import nb_02 as checks
 from minillama.teach.drawings import nb_02 as drawings
 from minillama.training import ablations
@@ -31,7 +31,7 @@ from minillama.training.optimisation import make_optimiser, train_step
 
 torch.set_printoptions(precision=3, sci_mode=False)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Without a norm, every layer adds to what it was given
 #
 # A transformer is a sum: each layer reads the stream and adds its answer. Here are eighty random layers, as many as Llama 2 70B has, each of which hands on a vector about as large as it received.
@@ -75,7 +75,7 @@ assert size(stream) > 1e9
 #
 # If somebody objects that training would find smaller weights: yes, and it would have to keep all eighty of them in balance. One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Where the norm stands decides how the stream grows
 #
 # We may normalise nothing, normalise **before** each layer, so that it reads numbers of size one and adds to an untouched stream, or normalise the **sum** after each layer, as the Transformer of 2017 did.
@@ -100,7 +100,7 @@ def stream_sizes(place: str) -> list[float]:
 
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Before the layer the stream grows like a random walk
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -108,7 +108,7 @@ def stream_sizes(place: str) -> list[float]:
 #
 # Ask which of the two lower ones they would choose. The picture does not decide it; gradients will. Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 sizes = {place: stream_sizes(place) for place in ("nowhere", "before", "after")}
 assert 6 < sizes["before"][-1] < 12 and abs(sizes["after"][-1] - 1) < 1e-5
 show(
@@ -119,7 +119,7 @@ show(
     name="02_stream_size",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-architecture"]
 # ## Keep the direction, drop the size
 #
 # RMSNorm divides a token by its root mean square. What is left is a direction. LayerNorm, its predecessor, first shifts the coordinates until their mean is zero.
@@ -131,7 +131,7 @@ show(
 #
 # Ask: is that a weakness? Expect yes. Zhang and Sennrich measured that the shift is not what makes LayerNorm work; dropping it costs nothing. Four minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_bars, drawings.describe_bars,
        scale=[0.5, 1, 2, 4], offset=[-2, -1, 0, 1, 2])
 
@@ -149,7 +149,7 @@ frames(drawings.draw_bars, drawings.describe_bars,
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: four steps for each token
 #
 # No step looks at another token. That sentence looks harmless and is the most expensive one of this page, as a famous notebook shows later.
@@ -159,7 +159,7 @@ frames(drawings.draw_bars, drawings.describe_bars,
 #
 # Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("rms_norm")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -265,7 +265,7 @@ torch.testing.assert_close(rms_norm(x @ turn, ones), rms_norm(x, ones) @ turn,
                            rtol=1e-4, atol=1e-4)
 torch.testing.assert_close(module(x), rms_norm(x, gain))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: one size for the whole text
 #
 # A much-read notebook takes the mean over time **and** coordinates, instead of one for each token. Its assertions pass, its loss falls.
@@ -355,11 +355,13 @@ def short_run(model: Llama, steps: int = 80) -> list[float]:
 
 # %% tags=["result"]
 honest = ablations.build(Variant(), seed=0)
-broken = with_broken_norms(ablations.build(Variant(), seed=0))
+broken, ends = with_broken_norms(ablations.build(Variant(), seed=0)), []
 for name, model in (("per token", honest), ("per text", broken)):
     losses = short_run(model)
+    ends.append(sum(losses[-10:]) / 10)
     print(f"norm {name:>9}: first loss {losses[0]:.2f}, "
-          f"last ten {sum(losses[-10:]) / 10:.2f}")
+          f"last ten {ends[-1]:.2f}")
+    holds(abs(ends[-1] - ends[0]) < 0.3, "the two losses end close together")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The check that exposes it is causality
@@ -381,7 +383,7 @@ with torch.no_grad():
         print(f"norm {name:>9}: logits of the past move by {gap:.5f}")
         assert (gap == 0) == (model is honest)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Why float32 inside: the squares do not fit
 #
 # Trained models carry a few coordinates that are hundreds of times larger than the rest. In float16 nothing beyond 65,504 exists.
@@ -478,7 +480,7 @@ for factor in (1.0, 10.0):
           f"part along the token {along:.0e}")
     assert along < 1e-10
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Before or after? Ask the gradients of a fresh model
 #
 # With the norm before the layer the stream is a plain sum, and a gradient runs down it undivided. With the norm after the sum it passes through a norm at every layer.
@@ -509,7 +511,7 @@ def gradients_by_layer(placement: str, small: bool, seed: int) -> Tensor:
 
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### After the sum, everything hangs on the start
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -517,7 +519,7 @@ def gradients_by_layer(placement: str, small: bool, seed: int) -> Tensor:
 #
 # The model is fresh: nothing was learnt yet, so this is a property of the arrangement. Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 curves = {(place, small): torch.stack(
     [gradients_by_layer(place, small, seed) for seed in range(3)])
     for place in ("pre", "post") for small in (True, False)}
@@ -605,7 +607,7 @@ rows = [["norms", str(n_norms)], ["gains", f"{gains:,}"],
         ["share of the arithmetic", f"{work:.4%}"]]
 table(rows, ["Llama 2 70B", ""], "What normalisation costs")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper says: one sentence, and a footnote in an issue
 #
 # The paper names RMSNorm and its place before the layer, and refers to Llama 1 for the rest. It reports no experiment on it. The value of $\epsilon$ is not in the paper; the reference code has {{fact:norm_eps_history}}.
@@ -615,7 +617,7 @@ table(rows, ["Llama 2 70B", ""], "What normalisation costs")
 #
 # One minute.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_equation("rmsnorm")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -712,7 +714,7 @@ def is_causal(layer, x: Tensor) -> bool:
 
 checks.check_is_causal(is_causal)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # A norm before every layer gives each layer numbers of size one and leaves the stream alone. RMSNorm is LayerNorm without mean and bias, computed for each token by itself and in 32 bits. A norm that looks at other tokens looks into the future, and only a causality check will tell you.

@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Position enters as a rotation
 #
 # Attention compares words and forgets where they stood. RoPE turns every query and every key by an angle that grows with its position, so that a comparison sees how far apart two words are, and not where they stand.
@@ -27,13 +27,13 @@ from minillama.attention import KVCache
 from minillama.config import LlamaConfig
 from minillama.generation import generate
 from minillama.model import Llama
-from minillama.teach import algorithm, explore, frames, show, table
+from minillama.teach import algorithm, explore, frames, holds, show, table
 from minillama.teach.checks import nb_03 as checks
 from minillama.teach.drawings import nb_03 as drawings
 
 torch.set_printoptions(precision=3, sci_mode=False)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Who bit whom? Attention is given words and nothing else
 #
 # Here is attention with nothing but words in it. The last token, the full stop, asks every word before it how relevant it is, and takes a weighted mean.
@@ -107,7 +107,7 @@ for n in (0, 10, 100, 1000):
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-architecture"]
 # ## Turn the arrow and leave its length alone
 #
 # Take two coordinates of a query as an arrow and turn it by an angle proportional to its position. Do the same to the key. Move the slider: both arrows turn, the angle between them stays, and so does their product.
@@ -117,14 +117,14 @@ for n in (0, 10, 100, 1000):
 #
 # Ask what the third pair is good for. Expect "nothing, it hardly moves". That is its use: it still tells near from far when the first has gone round many times. Four minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_pair, drawings.describe_pair,
        position=list(range(13)), pair=[0, 1, 2])
 
 # %% tags=["live"] slideshow={"slide_type": "skip"}
 explore(drawings.draw_pair, position=range(13), pair=range(4))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two turns cancel except for their difference
 #
 # Call $R_m$ the rotation by $m\theta$. Turning back is transposing, $R_m^\top = R_{-m}$, and turns add up, so
@@ -138,7 +138,7 @@ explore(drawings.draw_pair, position=range(13), pair=range(4))
 #
 # Three minutes. This is the only derivation of the hour, do it slowly.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## One pair is one hand of a clock, and a head has many hands
 #
 # A single hand forgets: after a full turn every position looks like an old one. So a head of 128 coordinates is cut into 64 pairs, and pair $i$ turns by $\theta_i = 10000^{-2i/128}$ radians per token, each more slowly than the one before.
@@ -156,7 +156,7 @@ speed = 10000.0 ** (-2 * pair / 128)  # radians per token
 tokens_per_turn = 2 * math.pi / speed  # (64,)
 print(tokens_per_turn[[0, 1, 2, 32, 63]])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Eighteen hands never come full circle
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -164,7 +164,7 @@ print(tokens_per_turn[[0, 1, 2, 32, 63]])
 #
 # Keep the grey region in mind. It is where the trouble past the training length begins: those hands reach angles that no training text ever showed. Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 context = paper.fact("context_length").value
 assert int((tokens_per_turn > context).sum()) == 18
 show(
@@ -188,7 +188,7 @@ show(
 # %% tags=["formal", "remove-input"]
 algorithm("rotary_table")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: then the turn
 #
 # The matrix is never built. A rotation of a pair is four products, and all pairs of all heads are turned in one go.
@@ -198,7 +198,7 @@ algorithm("rotary_table")
 #
 # Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("apply_rope")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -259,7 +259,7 @@ torch.testing.assert_close(turned, rope.apply_rope(x, *table_16))
 torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
 assert torch.equal(turned[:, 0], x[:, 0])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is it right? First a property that needs no other code
 #
 # If scores depend on the distance alone, then moving the whole text by any number of places changes none of them. This knows nothing of sines or layouts.
@@ -325,7 +325,7 @@ gap = (ours - reference.transpose(1, 2)).abs().max().item()
 print("largest difference:", gap)
 assert gap <= 1e-6
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two layouts, one idea, and the most repeated confusion of the field
 #
 # The RoPE paper and Meta's weights pair **neighbours**. Hugging Face pairs the first **half** of a head with the second. Neither is wrong. Weights trained for one and read by the other are.
@@ -335,7 +335,7 @@ assert gap <= 1e-6
 #
 # Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(
     drawings.draw_layouts(),
     "Eight boxes in two rows, coloured by pair. In the upper row equal colours stand "
@@ -418,7 +418,7 @@ mended = score_table(q[..., mirror], k[..., mirror], -1) - score_table(q, k, 1)
 print(f"backwards: scores differ by up to {gap.abs().max():.1f}")
 print(f"backwards and swapped: by up to {mended.abs().max():.1e}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: forget the permutation
 #
 # We take the tiny model of notebook 07 and do what many people did in 2023: store its weights in one layout and run them in the other. Nothing fails, since all shapes fit.
@@ -471,7 +471,7 @@ def loss_by_position(model, inputs: Tensor, targets: Tensor) -> Tensor:
     return losses.sum(dim=0) / (targets != -100).sum(dim=0)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The first position is untouched, and then it gets worse
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -479,10 +479,12 @@ def loss_by_position(model, inputs: Tensor, targets: Tensor) -> Tensor:
 #
 # Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 texts = unseen(length=128, most=200)
 right, wrong = (loss_by_position(m, *texts) for m in (model, broken))
-assert abs(right[0] - wrong[0]) < 1e-4 and wrong[64:].mean() > right[64:].mean() + 1
+assert abs(right[0] - wrong[0]) < 1e-4  # position zero is not turned
+holds(wrong[64:].mean() > right[64:].mean() + 1,
+      "without the permutation the loss stays far above the right one")
 show(
     drawings.draw_losses({"layouts agree": right, "permutation forgotten": wrong},
                          "The same at position zero, and worse from there on"),
@@ -527,7 +529,7 @@ def misplaced(places: int | None):
 # Two minutes.
 
 # %% tags=["result"]
-inputs, targets = texts[0][:100], texts[1][:100, 64:]
+inputs, targets, found = texts[0][:100], texts[1][:100, 64:], []
 with torch.inference_mode():
     whole = model(inputs)[:, 64:]  # without a cache
     slips = (("right", 0), ("one", 1), ("five", 5), ("zero", None))
@@ -536,8 +538,10 @@ with torch.inference_mode():
         model(inputs[:, :64], cache)
         logits = misplaced(places)(inputs[:, 64:], cache)
         loss = F.cross_entropy(logits.transpose(1, 2), targets)
+        found.append(loss.item())
         gap = (logits - whole).abs().max()
         print(f"{name:>6}: loss {loss:.2f}, off by up to {gap:.5f}")
+    holds(found[1] < found[0] + 0.1, "a slip of one hardly moves the loss")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does attention fade with distance, as is often said?
@@ -568,7 +572,7 @@ show(
     name="03_decay",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What happens past the training length?
 #
 # RoPE has an angle for every position, so nothing stops us from reading a text twice as long as those of the training. It takes a configuration with a larger `max_seq_len`, a longer table of angles, and the same weights.
@@ -610,7 +614,7 @@ variants = {
 curves = {name: loss_by_position(changed, *long_texts)
           for name, changed in variants.items()}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Beyond its training length the model falls off a cliff
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -618,10 +622,16 @@ curves = {name: loss_by_position(changed, *long_texts)
 #
 # Both are normally followed by some training, which comes next. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 plain, halved = curves["nothing changed"], curves["positions halved"]
-assert plain[-64:].mean() > plain[64:trained].mean() + 0.5
-assert halved[:trained].mean() > plain[:trained].mean() + 0.1
+larger = curves["base ten times larger"]
+holds(plain[-64:].mean() > plain[64:trained].mean() + 0.5,
+      "unchanged, the loss climbs steeply past the training length")
+holds(halved[:trained].mean() > plain[:trained].mean() + 0.1,
+      "with positions halved the loss is raised at known positions too")
+holds(larger[-64:].mean() < min(plain[-64:].mean(), halved[-64:].mean())
+      and larger[64:trained].mean() > plain[64:trained].mean(),
+      "the larger base is best at the end, and not before")
 show(
     drawings.draw_losses(curves, "Past the training length the loss climbs",
                          mean_of=16, trained=trained),
@@ -663,7 +673,7 @@ def train_on(longer: Llama, steps: int = 12) -> Llama:
 # **Predict.** After twelve steps, is the loss at the new positions still above that at the known ones: for the unchanged model, and for the one with positions halved?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the table by rows. With positions halved the two columns agree before and after, and both have come down a long way. The unchanged model has learnt part of the new positions and is still far from the known ones.
+# Read the table by rows. With positions halved the two columns agree before and after, and both have come down a long way. The unchanged model has learnt most of the new positions, and its loss there is still above that at the known ones.
 #
 # Say again that this is one run of each. Two minutes.
 
@@ -675,6 +685,8 @@ for name in ("nothing changed", "positions halved"):
         near, far = curve[:trained].mean(), curve[trained:].mean()
         rows.append([name, when, near.item(), far.item()])
 columns = ["positions", "training", "known positions", "new positions"]
+holds(rows[1][3] > rows[1][2] + 0.02 and abs(rows[3][3] - rows[3][2]) < 0.15,
+      "with positions halved new ones cost no more, unchanged they do")
 table(rows, columns, "Loss in nats, twelve steps apart", number_format=".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -727,7 +739,7 @@ rows = [
 ]
 table(rows, ["Llama 2 70B", ""], f"What positions cost at {length} tokens")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: twice the context, little lost
 #
 # Llama 1 read {{fact:context_length_llama1}} tokens, Llama 2 reads {{fact:context_length}}. Two models with equal budgets show what it buys: tasks with long inputs become possible, and the general ones stay about where they were.
@@ -737,7 +749,7 @@ table(rows, ["Llama 2 70B", ""], f"What positions cost at {length} tokens")
 #
 # One run of each size, no intervals: say so. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_table("table_16", columns=["context", "NarrativeQA F1", "Qasper F1",
                                       "QuALITY acc", "ContractNLI EM"])
 paper.show_table("table_17")
@@ -837,7 +849,7 @@ def squeezed_positions(length: int, trained_length: int) -> Tensor:
 
 checks.check_squeezed_positions(squeezed_positions)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Positions enter by turning queries and keys, and scores keep only the distance. Two layouts exist; a permutation of rows joins them, with the right number of heads for each. Forgotten, it spares the first token. Past the training length the slow hands reach angles that were never learnt.

@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # A gate lets one projection decide what of another passes
 #
 # Between two layers of attention every token is worked on alone. Most weights of Llama 2 sit there. SwiGLU, proposed in 2020, is the form it has in Llama: three matrices, a smooth function, and a product.
@@ -26,7 +26,7 @@ from minillama import paper, stages
 from minillama.config import LlamaConfig, ffn_width
 from minillama.feedforward import SwiGLU
 from minillama.generation import generate
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_04 as checks
 from minillama.teach.drawings import nb_04 as drawings
 from minillama.training.ablations import GROUPS
@@ -35,7 +35,7 @@ from minillama.training.pretrain import evaluate
 
 torch.set_printoptions(precision=3, sci_mode=False)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## A detour over 32 numbers looks like a gain
 #
 # A layer that widens a token from 8 to 32 numbers and narrows it again has 512 weights. One matrix from 8 to 8 has 64.
@@ -66,7 +66,7 @@ assert gap < 1e-3
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The next problem: multiply two numbers
 #
 # Language is full of products: *not* turns the meaning of what follows, a plural changes a verb. So we ask a layer for the plainest product, ${y = x_1 x_2}$.
@@ -78,7 +78,7 @@ assert gap < 1e-3
 #
 # Keep the numbers they call out, they are compared with the figure under "See it". Three minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## GELU and SiLU round the corner of ReLU
 #
 # ReLU has a corner, and it is dead on the left: no output, no gradient. GELU, which GPT-2 uses, and SiLU are smooth. ${\mathrm{SiLU}(z) = z\,\sigma(\beta z)}$ with $\beta = 1$; the slider moves $\beta$ from a straight line to ReLU.
@@ -88,7 +88,7 @@ assert gap < 1e-3
 #
 # Ask what the dip below zero is good for. Nobody knows; what is known is that the gradient on the left is not zero. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_curves, drawings.describe_curves,
        beta=[0, 0.5, 1, 1.5, 2, 3, 5, 10, 20])
 
@@ -111,7 +111,7 @@ for function in (F.relu, F.gelu, F.silu):
     function(point).sum().backward()
     print(f"{function.__name__:>5}", point.grad)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-architecture"]
 # ## The gate: one half asks, the other half answers
 #
 # A gated layer has two projections of the same token. One is bent by SiLU and becomes the **gate**, the other stays linear and is the **content**. They are multiplied number by number, and a third matrix brings the result back.
@@ -121,7 +121,7 @@ for function in (F.relu, F.gelu, F.silu):
 #
 # Ask where we have met a product of two projections of the same thing before: in notebook 03, where a score was query times key. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(
     drawings.draw_layers(),
     "Two diagrams. Left, the plain layer: token, up, function, down. Right, SwiGLU: "
@@ -130,7 +130,7 @@ show(
     name="04_two_layers",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: three steps for each token
 #
 # Shazeer tried several functions as the gate, found that they beat the plain layer, and offered no explanation. He attributed their success, in print, to divine benevolence.
@@ -140,7 +140,7 @@ show(
 #
 # Let the class find the three steps in the source. Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("swiglu")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -229,7 +229,7 @@ silu(z).sum().backward()
 closed = z.sigmoid() * (1 + z * (1 - z.sigmoid()))
 torch.testing.assert_close(z.grad, closed.detach())
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## See it: one budget of weights, spent in two ways
 #
 # Back to $y = x_1 x_2$. We train plain and gated layers of several widths on points of a square, three seeds each.
@@ -261,7 +261,7 @@ def fit(n_hidden: int, gated: bool, seed: int, steps: int = 300) -> float:
 
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### At equal weights the gate is ahead from the start
 #
 # A plain unit costs four weights, a gated one seven. The last square is a layer of 48 plain units, and it still misses by more than one part in a hundred.
@@ -271,7 +271,7 @@ def fit(n_hidden: int, gated: bool, seed: int, steps: int = 300) -> float:
 #
 # Ask what the plain layer is doing: folding a sheet of paper into a saddle. Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 fits = {}
 for gated, widths in ((False, (3, 6, 12, 24, 48)), (True, (2, 4, 7, 14, 28))):
     per_unit = 7 if gated else 4  # weights and biases of a hidden unit
@@ -279,8 +279,10 @@ for gated, widths in ((False, (3, 6, 12, 24, 48)), (True, (2, 4, 7, 14, 28))):
         per_unit * n + 1: [fit(n, gated, seed) for seed in range(3)]
         for n in widths}
 pairs = zip(fits["gated"].values(), fits["plain"].values())
-assert all(max(gate) < min(plain) for gate, plain in pairs)  # at every size
-assert max(fits["gated"][197]) < 0.01 < min(fits["plain"][193])
+holds(all(max(gate) < min(plain) for gate, plain in pairs),
+      "at every size the gated layer errs less, whatever the seed")
+holds(max(fits["gated"][197]) < 0.01 < min(fits["plain"][193]),
+      "the largest plain layer misses by more than one part in a hundred")
 show(
     drawings.draw_fits(fits),
     "Relative error in fitting a product of two inputs against the number of "
@@ -289,7 +291,7 @@ show(
     name="04_product",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Why three matrices need a narrower layer
 #
 # Two matrices of width $4d$ hold $8d^2$ weights. A third of the same width would add half as much again, and comparisons would be unfair.
@@ -304,7 +306,7 @@ show(
 # %% tags=["formal", "remove-input"]
 algorithm("ffn_width")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 11,008 is two thirds of $4d$, rounded up
 #
 # Take two thirds of $4d$, drop the fraction, and round up to a multiple of 256, because hardware likes round numbers. There is nothing deeper in the number.
@@ -342,7 +344,7 @@ print("rounded before it:  ", int(multiplier * ffn_width(config.dim)))
 print("in the configuration:", config.ffn_dim)
 assert config.ffn_dim == ffn_width(config.dim, multiplier, 4096)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: exchange gate and up
 #
 # Both have the same shape. A loader that mixes them up, because a file calls them `w1` and `w3`, gets no error. We do it to the tiny model of notebook 07.
@@ -427,7 +429,8 @@ gates = gate_values(model)
 # %% tags=["result", "remove-input"]
 openings = torch.cat([layer.flatten() for layer in gates])
 closed = openings.abs() < 0.1 * openings.abs().mean()
-assert closed.float().mean() < 0.25 and (openings < 0).float().mean() > 0.5
+holds(closed.float().mean() < 0.25 and (openings < 0).float().mean() > 0.5,
+      "few gates are closed, and most stand below zero")
 show(
     drawings.draw_gates(gates),
     "Histograms of gate openings, one curve a layer, with a logarithmic count: each "
@@ -459,13 +462,13 @@ for unit in range(gates[-1].shape[1]):
     rows.append([unit, favourite, found.count(favourite) / 40,
                  pieces.count(favourite) / len(pieces)])
 rows.sort(key=lambda row: (-row[2], row[3], row[0]))
-assert rows[0][2] > 0.5
 
 # %% tags=["result", "remove-input"]
 columns = ["unit", "piece", "share of its 40 widest", "share of the text"]
 kept = {}
 for row in rows:
     kept.setdefault(row[1], row)
+holds(rows[0][2] > 0.5, "some units have a subject")
 table(list(kept.values())[:6], columns, "Units of the last layer with a subject",
       ".2f")
 
@@ -491,7 +494,7 @@ rows[0][0] = "SwiGLU (Llama 2)"
 columns = ["function", "loss (nats)", "more than SwiGLU, 95% interval"]
 table(rows, columns, "Held-out loss, three seeds of each", number_format=".2f")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: this is where the weights are
 #
 # The same functions on the real configurations: three matrices in every layer, two operations for each weight and token.
@@ -515,7 +518,7 @@ for name in ("llama-2-7b", "llama-2-13b", "llama-2-70b"):
 columns = ["model", "weights in SwiGLU", "of all weights", "of the arithmetic"]
 table(rows, columns, "The feed-forward layer at full size, short texts")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports, and what changed since
 #
 # The paper names SwiGLU in half a sentence and tests nothing about it. Its only numbers on this layer are the widenings in the attention experiment: {{fact:attn_ablation_ffn.MQA}} times for multi-query, {{fact:attn_ablation_ffn.GQA}} times for grouped-query attention.
@@ -616,7 +619,7 @@ def product_layer() -> tuple[Tensor, Tensor, Tensor]:
 
 checks.check_product_layer(product_layer)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Without a bend between them, two matrices are one. A gate adds a product, which sums of hinges only approach. Three matrices of eight thirds of the width cost what two of four times the width did, and rounding makes 11,008 of it. Gate and up have the same shape, and only a comparison of values tells them apart.

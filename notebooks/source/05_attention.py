@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Eight memories serve sixty-four readers
 #
 # Attention lets a token choose what it reads. What may be read later has to be kept, and that memory is what limits a running model. Grouped-query attention lets several query heads read the same keys and values.
@@ -27,13 +27,13 @@ from minillama.attention import GroupedQueryAttention, KVCache
 from minillama.config import LlamaConfig
 from minillama.generation import generate
 from minillama.model import Llama
-from minillama.teach import algorithm, explore, frames, show, table
+from minillama.teach import algorithm, explore, frames, holds, show, table
 from minillama.teach.checks import nb_05 as checks
 from minillama.teach.drawings import nb_05 as drawings
 from minillama.training.ablations import GROUPS
 from minillama.training.intervals import paired_difference
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## A dictionary that may hesitate answers with a mean
 #
 # Three animals have eaten: the goose 2 worms, the owl 9, the mole 4. Their names are **keys**, the worms are **values**, and the **query** asks for the owl. Each key is compared with the query, softmax turns the scores into shares, and the answer is the mean of the values by these shares.
@@ -53,7 +53,7 @@ for sharpness in (0, 1, 2, 8):
     shares = (sharpness * keys @ keys[1]).softmax(dim=0)
     print(f"times {sharpness}: {(shares @ worms).item():.2f} worms")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Whatever may be asked for must be kept
 #
 # A token read now may be asked for by every later one, in every layer and every head. So each leaves a key and a value behind in all of them. The 70B model has 80 layers and 64 query heads of 128 numbers, two bytes each.
@@ -72,7 +72,7 @@ for tokens in (1, big.max_seq_len):
     size = multi_head.kv_cache_bytes(batch=1, length=tokens)
     print(f"{tokens:4d} tokens: {size / 2**20:8.1f} MiB")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-architecture"]
 # ## Heads can keep their questions and share the answers
 #
 # Queries are used once and forgotten; only keys and values are kept. So let neighbouring query heads read the same ones. Move the sliders.
@@ -82,7 +82,7 @@ for tokens in (1, big.max_seq_len):
 #
 # Four minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_sharing, drawings.describe_sharing,
        key_value_heads=[8, 4, 2, 1], query_head=list(range(8)))
 
@@ -90,7 +90,7 @@ frames(drawings.draw_sharing, drawings.describe_sharing,
 explore(drawings.draw_memory, thousand_tokens=range(4, 129, 4),
         kv_heads=[64, 32, 16, 8, 4, 2, 1])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: attention in seven steps
 #
 # There are $H$ query heads and $G$ key-value heads of $c$ numbers each. The forms before it are in it: with $G = H$ it is multi-head attention, with $G = 1$ multi-query attention. Step 4 is all that grouping adds.
@@ -100,7 +100,7 @@ explore(drawings.draw_memory, thousand_tokens=range(4, 129, 4),
 #
 # Four minutes. The source that realises it is built on the next slides, under the same numbers.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("grouped_query_attention", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -204,7 +204,7 @@ for n_kv in (8, 4, 2, 1):
     torch.testing.assert_close(layer.attend(query, key, value, mask), ours)
 print("equal for 8, 4, 2 and 1 key-value heads")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is it right? The future must change nothing
 #
 # We take the tiny model of notebook 07, 64 held-out texts of 40 tokens, and replace token 25 in each of them by another.
@@ -229,7 +229,7 @@ assert gap[:25].max() < 1e-5
 for name, part in (("before", gap[:25]), ("at", gap[25]), ("after", gap[26:])):
     print(f"{name:>6}: {part.max():.3g}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Writing one token reads the whole text again, unless something is kept
 #
 # To write a text, the model is asked for one token after another. The plain way feeds the whole text again for each.
@@ -252,7 +252,7 @@ gap = (seen[1][:, :39] - seen[0]).abs().max()
 print(f"old keys change by up to {gap:.1g}; there is one new key, "
       f"of size {seen[1][:, 39].abs().max():.1f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: append, and hand back what is filled
 #
 # Old keys never change, so they are kept. Rows of a batch have texts of different lengths, so each row has its own place to write. Whatever stands behind a row's end is in its future, and the mask hides it.
@@ -262,10 +262,10 @@ print(f"old keys change by up to {gap:.1g}; there is one new key, "
 #
 # Three minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("kv_cache")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is it right? Any cut must give the same predictions
 #
 # We read the texts in pieces, cut at random places, with a cache between the pieces. The plain reading, all at once, knows nothing of a cache.
@@ -292,7 +292,7 @@ with torch.inference_mode():
 assert worst < 1e-3
 print(f"largest difference in a hundred ways of cutting: {worst:.0e}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## With a cache the operations fall a hundredfold
 #
 # Two hundred tokens, read anew for each or kept. We count operations and we stop the time, five rounds of both in turn, so that a busy machine is unfair to neither.
@@ -360,7 +360,7 @@ def look_inside(model: Llama, tokens: Tensor) -> Tensor:
     return torch.stack([layer.weights for layer in layers])
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The heads differ in how far they look and how widely
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -368,7 +368,7 @@ def look_inside(model: Llama, tokens: Tensor) -> Tensor:
 #
 # An even head is no failure: the mean of all that came before says what kind of text this is. A beautiful pattern is not yet a function, which is the next question. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 weights = look_inside(model, texts)
 ahead = torch.arange(1, 40)
 entropy = -(weights * weights.clamp(min=1e-9).log()).sum(-1).mean(dim=(1, 3))
@@ -388,7 +388,7 @@ show(drawings.draw_patterns(
      "most even one.",
      name="05_patterns")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does a head know how to copy?
 #
 # Large models hold **induction heads**. After `Pearl the cat ... Pearl` such a head looks for the last `Pearl`, reads the token **behind** it, and so proposes `the`. To find one, show text that comes twice, and measure the weight from each token to the one behind its first occurrence.
@@ -409,7 +409,7 @@ def copying(model: Llama, twice: Tensor) -> Tensor:
     return weights.mean(dim=(1, 3))
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### No head of the tiny model copies
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -417,12 +417,13 @@ def copying(model: Llama, twice: Tensor) -> Tensor:
 #
 # A null result needs a second look: is there nothing to see, or is the meter broken? Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 torch.manual_seed(0)
 nonsense = torch.randint(3, config.vocab_size, (64, 50))
 stories = torch.cat([texts, texts], dim=1)
 scores = copying(model, torch.cat([nonsense, nonsense], dim=1))
-assert scores.max() < 0.05 and copying(model, stories).max() < 0.05
+holds(scores.max() < 0.05 and copying(model, stories).max() < 0.05,
+      "no head of the tiny model copies, not even in stories")
 show(drawings.draw_heads(scores, "Random tokens that come twice: an empty map",
                          "weight"),
      "Heat map of four layers by eight heads. All thirty-two fields are nearly "
@@ -463,7 +464,7 @@ for step in range(500):
     optimiser.step()
 print(f"loss {loss.item():.2f} nats; by guessing {torch.tensor(32).log():.2f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Where will the copying heads be?
 #
 # The same meter, on fresh sequences of sixteen symbols.
@@ -475,10 +476,11 @@ print(f"loss {loss.item():.2f} nats; by guessing {torch.tensor(32).log():.2f}")
 #
 # Four minutes. This is the deepest idea of the hour.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 twice = repeated(200, 16)
 scores = copying(copier, twice)
-assert scores[1].max() > 0.3 > scores[0].max()
+holds(scores[1].max() > 0.3 > scores[0].max(),
+      "the copying heads sit in the second layer")
 show(drawings.draw_heads(scores, "The copying heads sit in the second layer",
                          "weight"),
      "Heat map of two layers by four heads. The row of layer 0 is pale, the row "
@@ -509,7 +511,8 @@ def loss_without(layer: int, head: int) -> float:
 losses = torch.tensor([[loss_without(layer, head) for head in range(4)]
                        for layer in range(2)])
 whole_loss = copying_loss(copier, twice).item()
-assert losses[0].max() > losses[1].max() > whole_loss
+holds(losses[0].max() > losses[1].max() > whole_loss,
+      "a head of layer 0 is missed more than any of layer 1")
 show(drawings.draw_removal(losses, whole_loss),
      "Bars of the loss without each head: four of layer 0 and four of layer 1, "
      "and a dashed line for the whole model.", name="05_removal")
@@ -519,7 +522,7 @@ show(drawings.draw_removal(losses, whole_loss),
 #
 # This is the difference between a pattern and a cause. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: repeat in place of repeat_interleave
 #
 # Two functions of torch copy heads, and both give the right shape. `repeat_interleave` gives `0 0 1 1`, `repeat` gives `0 1 0 1`. With the second, query heads read each other's memories.
@@ -582,7 +585,7 @@ for n_kv in (8, 4, 2, 1):
     gap = attend(query, *tiled, mask) - attend(query, key, value, mask)
     print(f"{n_kv} key-value heads: off by up to {gap.abs().max():.2f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it three times more
 #
 # The mask is missing; the root of the head size is forgotten; the cache starts at slot one and leaves slot zero empty. Each is one line, and none raises an error.
@@ -611,6 +614,8 @@ with torch.inference_mode():
         gap = (logits - whole).abs().max().item()
         text = "same" if writes(broken) == writes(model) else "another"
         rows.append([name, loss, gap, "not run" if cache else text])
+holds(rows[1][3] == "same", "without a mask it writes the very same text")
+holds(rows[3][1] < rows[0][1] + 0.1, "slot one hardly moves the loss")
 table(rows, ["attention", "loss (nats)", "logits off by", "text it writes"],
       "Four models of equal weights", number_format=".3f")
 
@@ -641,7 +646,7 @@ columns = ["model", "key-value heads", "loss (nats)",
            "more than Llama 2, 95% interval"]
 table(rows, columns, "Held-out loss, three seeds of each", number_format=".3f")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-uniques", "predict"]
 # ## At 70B: sharing decides how many can be served
 #
 # Eight cards of 80 GB hold the weights in 16 bits. What is left is cache, for texts of {{fact:context_length}} tokens.
@@ -653,7 +658,7 @@ table(rows, columns, "Held-out loss, three seeds of each", number_format=".3f")
 #
 # More texts at once means that one fetch of the weights serves more readers: this is what throughput is. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 room = 8 * 80 * 10**9 - 2 * big.parameter_count()  # bytes left for the cache
 show(drawings.draw_budget(room, big.max_seq_len, height=3.6),
      "Cache size against the number of texts on logarithmic axes: three rising "
@@ -681,7 +686,7 @@ for name, (heads, _) in drawings.VARIANTS.items():
 table(rows, ["attention", "key-value heads", "MiB on one card",
              "MiB on each of eight"], "Cache of a text of 4096 tokens at 70B")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: about as good as no sharing
 #
 # Three models of {{fact:attn_ablation_setup.model_size}}, trained on {{fact:attn_ablation_setup.tokens}} tokens each. The feed-forward layer is widened by {{fact:attn_ablation_ffn.MQA}} and {{fact:attn_ablation_ffn.GQA}} to keep the sizes equal. One run of each, no intervals: differences of a point mean little.
@@ -691,7 +696,7 @@ table(rows, ["attention", "key-value heads", "MiB on one card",
 #
 # Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_table("table_18", columns=[
     "variant", "BoolQ", "HellaSwag", "ARC-c", "NQ", "TriviaQA", "MMLU (5-shot)",
     "GSM8K (8-shot)", "HumanEval"])
@@ -797,7 +802,7 @@ def append(keys: Tensor, lengths: Tensor, new: Tensor) -> Tensor:
 
 checks.check_append(append)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Attention is a dictionary that answers with a mean. Its keys and values never change, so they are kept; kept they fill the memory, so heads share them. Three equalities prove it right: with torch, with no cache, and with another future. A pattern that looks like a function is tested by taking it away.

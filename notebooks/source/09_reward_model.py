@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Two judges learn from nothing but choices
 #
 # Nobody can write down what makes an answer good. Almost everybody can say which of two is better. A reward model turns a pile of such choices into a number for any answer, and Llama 2 trains two of them.
@@ -32,7 +32,7 @@ from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.pasture import DEGREES, Annotator
 from minillama.stages_chat import KINDS, OWN, REWARD, public
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 
 # %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
 from minillama.teach.checks import nb_09 as checks
@@ -56,7 +56,7 @@ def batch_of(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
     small = dict(zip(DEGREES, MARGINS["small"]))
     return *pad(rows), torch.tensor([float(small[p.degree]) for p in pairs])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The chat model has a taste, and can learn nothing from it
 #
 # The model of notebook 08 gives every answer a probability. So of two answers it likes one better. But the answer that it likes best is the one it gives already: more of its own taste would change nothing. News has to come from outside, from somebody who compares.
@@ -64,11 +64,11 @@ def batch_of(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
 # **Predict.** Annotators compared answers of several models to held-out questions. How often does the answer win that our model finds likelier: half of the time, two thirds, nine tenths? And on unsafe requests?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The taste is no bad judge: two thirds of the demonstrations of notebook 08 were right, and what is right is written more often. Keep both numbers on the board: the judges of this notebook will be put beside them, and it is not settled who wins.
+# The taste is no bad judge, and no good one: two thirds of the demonstrations of notebook 08 were right, and what is right is written more often. Keep both numbers on the board: the judges of this notebook will be put beside them, and it is not settled who wins.
 #
 # The whole answer's probability falls with every token, so it also likes what is short. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 @torch.no_grad()
 def taste(pairs: list[Pair], side: str) -> tuple[Tensor, Tensor]:
     """Log-probability of each answer: of all its tokens, and of a mean one."""
@@ -87,8 +87,9 @@ for view, pairs in heldout.items():
     whole, mean = ((up > down).float().mean().item() for up, down in zip(*sides))
     print(f"{view}: the likelier answer wins {whole:.0%}, likelier by token {mean:.0%}")
     liked[view] = mean
+    holds(whole > 0.55, f"the taste is better than a coin on {view}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choosing is easier than writing, so ask for choices
 #
 # An annotator gets a question and two answers, says which is better, and how clearly: significantly, better, slightly, or negligibly and unsure. The two answers come from different models at different temperatures, so that they differ. That is one lesson. Llama 2 had more than a million of them.
@@ -98,13 +99,13 @@ for view, pairs in heldout.items():
 #
 # Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(drawings.draw_comparison(),
      "A question leads to two answers, one of a model at low and one of another at "
      "high temperature; both lead to an annotator, who says that A is slightly better.",
      name="09_comparison")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Our annotators are programs, and they err as people do
 #
 # Nobody was asked anything for this notebook. Our annotators are **simulated**: each knows the true utility of an answer and sees the gap through noise. The first answer wins with the probability of Bradley and Terry, $\sigma((u_1 - u_2) / \text{noise})$.
@@ -116,7 +117,7 @@ show(drawings.draw_comparison(),
 #
 # What we gain by simulating: the truth is known, so for once a reward model can be judged against it. What we lose: people's noise depends on person, day and length of the answers, and ours does not. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 task = pasture.make_tasks(1, seed=9, split="heldout")[0]
 better, worse = task.reference, task.reference.rstrip(".")
 annotator, rng = Annotator("helpfulness"), Random(0)
@@ -144,7 +145,7 @@ assert abs(sum(one.first_chosen for one in said) - 1000 * chance) < 40
 frames(drawings.draw_degrees, drawings.describe_degrees, figsize=(10, 3.8),
        noise_hundredths=[15, 2, 5, 10, 25, 40])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: sources, answers, verdicts
 #
 # Two answers that are equal word for word make no pair. New pairs are collected from the newest model before each round of training, since a judge must know the answers that it is going to judge.
@@ -154,10 +155,10 @@ frames(drawings.draw_degrees, drawings.describe_degrees, figsize=(10, 3.8),
 #
 # Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("collect", source=False)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Public comparisons first, then one's own
 #
 # At first Meta had no comparisons of its own, so its judges began with public ones. Ours do the same. Public comparisons here are written ones: a good answer against a degraded one, thousands of them, and no model has to answer anything. Then come comparisons of the chat model's own answers, and beside them public ones again.
@@ -169,9 +170,9 @@ algorithm("collect", source=False)
 #
 # The rate is halved for the second part, and public pairs go on beside the own ones, so that the first school is not lost. The paper mixes both and says that public data did no harm. Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 first = {split: public(split)["helpfulness"] for split in ("train", "heldout")}
-rows = []
+rows, easy = [], 0.0
 for name, n, pairs, settings in (
         ("written, public", len(first["train"]), first["heldout"], REWARD),
         ("the chat model's answers", len(train["helpfulness"]),
@@ -180,6 +181,8 @@ for name, n, pairs, settings in (
     share = reward.accuracy(judges["helpfulness"], tokenizer, differ)["all"]
     rows.append([name, f"{n:,}", f"{settings.peak:g}",
                  f"{1 - len(differ) / len(pairs):.0%}", f"{share:.0%}"])
+    easy = share if name == "written, public" else easy
+holds(easy > share, "the finished judge is better on the written comparisons")
 table(rows, ["comparisons", "learnt from", "peak rate", "held out: of equal worth",
              "the judge is right on the rest"], "The helpfulness judge's two schools")
 
@@ -193,7 +196,7 @@ table(rows, ["comparisons", "learnt from", "peak rate", "held out: of equal wort
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-finetuning", "formal"]
 # ## The loss: how surprising is the choice?
 #
 # A judge gives scores $R$. Under Bradley and Terry, the chosen answer wins with chance $\sigma(R^c - R^r)$. The loss is minus the log of that chance: equation 1 of the paper. Equation 2 subtracts a margin first.
@@ -203,7 +206,7 @@ table(rows, ["comparisons", "learnt from", "peak rate", "held out: of equal wort
 #
 # The paper uses the letter r for the reward and for the rating in one line; our box calls the margin mu. Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("ranking_loss")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -237,7 +240,7 @@ far = torch.tensor([-200.0])
 print(f"gap -200: {pair_loss(far, 0 * far):.0f}, log of sigmoid: "
       f"{-far.sigmoid().log().item()}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Each pair pulls as hard as it is surprised
 #
 # **Predict.** Five pairs with gaps of 4, 1, 0, -1 and -4: the judge is surely right, ..., surely wrong. With which force does each push the chosen score up? Which of them pulls half as hard as the hardest?
@@ -247,7 +250,7 @@ print(f"gap -200: {pair_loss(far, 0 * far):.0f}, log of sigmoid: "
 #
 # Ask what that does on an unsure pair that was judged wrongly by the annotator: a hard pull in the wrong direction. Three minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result"]
 gaps = torch.tensor([4.0, 1.0, 0.0, -1.0, -4.0], requires_grad=True)
 (len(gaps) * pair_loss(gaps, torch.zeros(5))).backward()
 expected = -torch.sigmoid(-gaps.detach())
@@ -255,7 +258,7 @@ for gap, pull, formula in zip(gaps.tolist(), gaps.grad, expected):
     print(f"gap {gap:+.0f}: gradient {pull:+.3f}, formula {formula:+.3f}")
 torch.testing.assert_close(gaps.grad, expected)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Choices alone give back the strengths, but not where zero is
 #
 # Eight answers have strengths that we hide. Random pairs of them meet, Bradley-Terry chooses, and the loss above is minimised over eight free numbers.
@@ -283,7 +286,7 @@ def fit(n: int, strengths: Tensor, generator: torch.Generator) -> Tensor:
     return (scores - scores.mean()).detach()
 
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 generator = torch.Generator().manual_seed(1)
 strengths = torch.linspace(-2, 2, 8)
 errors = {}
@@ -296,7 +299,7 @@ print(f"loss {pair_loss(strengths[1:], strengths[:-1]):.4f}, "
       f"with a hundred added {shifted:.4f}")
 assert 2 < errors[500] / errors[5_000] < 5 and errors[50_000] < 0.05
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A margin asks clear cases for more
 #
 # The paper has two tables of margins, {{table:table_27|Margin Small|Significantly Better}} or {{table:table_27|Margin Large|Significantly Better}} for significantly better, down to zero for unsure. Until the gap exceeds its margin, a clear pair goes on pulling. Move the slider.
@@ -306,7 +309,7 @@ assert 2 < errors[500] / errors[5_000] < 5 and errors[50_000] < 0.05
 #
 # Which of the two tables the final models used, the paper does not state. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_losses, drawings.describe_losses, figsize=(10, 3.8),
        margins=["none", "small", "large"])
 
@@ -346,7 +349,7 @@ show(drawings.draw_stretch(curves, found),
      "three: all curves begin at zero, larger margins rise faster; dots of a search "
      "lie on the curves.", name="09_stretch")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The reward model: a chat model with another last matrix
 #
 # What the chat model knows, the judge should know as well. So it is a copy of it, and only the output matrix is exchanged: in place of a row for each piece of the vocabulary, one row in all. The score is read at the end mark, the first token that has seen the whole answer.
@@ -356,7 +359,7 @@ show(drawings.draw_stretch(curves, found),
 #
 # Ask which position is read. "The last" is the answer that the first bug of this notebook waits for. Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("score")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -453,7 +456,7 @@ for step in range(5):
     print(f"{step}: loss {loss:.4f}, right {(up > down).float().mean():.0%}")
     assert abs(loss.item() - log[step]["loss"]) < 1e-3
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Even the truth cannot agree with a noisy annotator
 #
 # Give the truth itself the held-out pairs: it prefers the answer of higher utility. The annotators chose by a coin with chance $\sigma(|u_1 - u_2| / \text{noise})$ for the better side. The mean of that chance is the **ceiling**: no judge can be better, however large.
@@ -463,9 +466,9 @@ for step in range(5):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "a hundred per cent, it is the truth". This is the one number that the paper cannot have, since nobody knows the noise of people. Its 63 per cent on helpfulness may be near the ceiling or far below; the agreement among annotators would tell.
 #
-# The second number is what the truth got on these very labels; it scatters around the first. The third explains both: many pairs hold two answers of exactly equal worth, and there every verdict is a coin. On safety most pairs are of that kind, since both answers to a harmless request are harmless. Three minutes.
+# The second number is what the truth got on these very labels; it scatters around the first. The third explains both: many pairs hold two answers of exactly equal worth, and there every verdict is a coin. On safety both answers to a harmless request are harmless, so there are many of that kind. Three minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result"]
 def ceiling(pairs: list[Pair]) -> float:
     gaps = torch.tensor([pair.gap for pair in pairs])
     return (gaps.abs() / noise).sigmoid().mean().item()
@@ -477,14 +480,16 @@ def right(gaps: Tensor) -> Tensor:
 
 truth = {view: torch.tensor([pair.gap for pair in pairs])
          for view, pairs in heldout.items()}
+holds(ceiling(heldout["safety"]) < ceiling(heldout["helpfulness"]),
+      "the ceiling is lower for safety than for helpfulness")
 for view, pairs in heldout.items():
     agreed = right(truth[view]).mean().item()
     equal = (truth[view] == 0).float().mean()
     print(f"{view}: ceiling {ceiling(pairs):.1%}, the truth on these "
           f"{len(pairs)} labels {agreed:.1%}; of equal worth {equal:.0%}")
-    assert abs(ceiling(pairs) - agreed) < 0.1
+    holds(abs(ceiling(pairs) - agreed) < 0.1, "the truth is near the ceiling")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Use it: each judge on both grounds, degree by degree
 #
 # Two judges, two held-out test sets, four degrees: the tiny Table 8.
@@ -492,7 +497,7 @@ for view, pairs in heldout.items():
 # **Predict.** On which degree is accuracy nearest to a coin? Is each judge best on its own ground? And can the safety judge be *worse* than a coin on helpfulness?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "about equal, a good answer is a good answer". Look for the dip below a half: a judge of safety that has learnt to like refusals is not ignorant about helpfulness, it is wrong about it.
+# Expect "about equal, a good answer is a good answer". A dip below a half would be more than ignorance: a judge of safety that has learnt to like refusals can be wrong about helpfulness. In ours the safety judge stays near a coin there.
 #
 # Intervals are over test pairs, not over training runs; there is one run of each. Three minutes.
 
@@ -508,7 +513,7 @@ def gaps_of(judge: RewardModel, pairs: list[Pair]) -> Tensor:
 gaps = {(name, ground): gaps_of(judge, heldout[ground])
         for name, judge in judges.items() for ground in heldout}
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def by_degree(gaps: Tensor, pairs: list[Pair]) -> list:
     """Accuracy with its interval for each degree that has at least ten pairs."""
     cut = [right(gaps[torch.tensor([p.degree == d for p in pairs])]) for d in DEGREES]
@@ -519,15 +524,17 @@ shown = {ground: {f"{name} judge": by_degree(gaps[name, ground], heldout[ground]
                   for name in judges} | {"truth": by_degree(
                       truth[ground], heldout[ground])} for ground in heldout}
 overall = {key: interval(right(value).tolist()) for key, value in gaps.items()}
-assert overall["helpfulness", "helpfulness"].low > 0.55
-ours = shown["helpfulness"]["helpfulness judge"]
-assert ours[0].mean > ours[3].mean
+holds(overall["helpfulness", "helpfulness"].low > 0.55,
+      "the helpfulness judge is better than a coin at home")
+ours = [part.mean for part in shown["helpfulness"]["helpfulness judge"]]
+holds(ours == sorted(ours, reverse=True) and abs(ours[-1] - 0.5) < 0.2,
+      "accuracy falls with the degree, down to nearly a coin on unsure pairs")
 show(drawings.draw_by_degree(shown),
      "Accuracy against degree of preference on both test sets, for both judges and for "
      "the truth: on its own ground a judge is best on clear preferences and near one "
      "half on unsure ones.", name="09_by_degree")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Who leads at home, and is the lead larger than chance?
 #
 # Both judges see the same pairs, so we compare them pair by pair: right or wrong, one minus the other, with an interval. The last column leaves out pairs of equal worth, on which nobody can be right but by luck.
@@ -539,7 +546,7 @@ show(drawings.draw_by_degree(shown),
 #
 # Put the column of the chat model, which is its taste from the first slide, beside the home judge. Where it is as good, ask why: a few thousand demonstrations on one side, as many noisy choices on the other. DPO begins with that question: is the language model a reward model already? Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 rows = []
 for ground in heldout:
     home = gaps[ground, ground]
@@ -550,12 +557,14 @@ for ground in heldout:
                  f"{right(away).mean():.1%}", f"{ahead.low:+.0%} to {ahead.high:+.0%}",
                  f"{liked[ground]:.0%}", f"{right(truth[ground]).mean():.1%}",
                  f"{differ:.1%}"])
-    assert ahead.mean > 0 or ground == "safety"
+    holds(ahead.low > 0, f"on {ground} the home judge is shown to lead")
+holds(abs(overall["safety", "helpfulness"].mean - 0.5) < 0.12,
+      "the safety judge stays near a coin on helpfulness")
 table(rows, ["test set (pairs)", "home judge", "other judge", "ahead by (95%)",
              "chat model", "truth", "home, worth differs"],
       "Accuracy of each judge at home and away")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Are the judges honest? Claimed chance against the true one
 #
 # A gap of scores claims a chance, $\sigma(g)$. The annotators' true chance is known to us. We sort held-out pairs by what the judge claims for the side it prefers, and draw six groups.
@@ -563,11 +572,11 @@ table(rows, ["test set (pairs)", "home judge", "other judge", "ahead by (95%)",
 # **Predict.** The judge was trained with a margin. Do its dots lie above the line, on it, or below?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Below: it claims more than there is. Two causes add up. The margin stretches gaps, as computed before; and where the judge knows little, it is sure of the wrong side.
+# Mostly below: it claims more than there is, the helpfulness judge more so. Two causes add up. The margin stretches gaps, as computed before; and where the judge knows little, it is sure of the wrong side.
 #
 # Ask whether this matters for PPO. Order is not touched by stretching, but PPO adds rewards up and weighs them against a KL term, so the size counts. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 curves = {}
 for view in heldout:
     claimed = gaps[view, view].abs().sigmoid()
@@ -576,13 +585,15 @@ for view in heldout:
     order = claimed.argsort().chunk(6)
     curves[f"{view} judge"] = [(claimed[part].mean().item(), true[part].mean().item())
                                for part in order]
-assert curves["helpfulness judge"][-1][0] > curves["helpfulness judge"][-1][1]
+holds(all(points[-1][0] > points[-1][1] for points in curves.values()) and sum(
+    claim > real for points in curves.values() for claim, real in points) >= 7,
+    "most dots lie below the diagonal, the surest of each judge among them")
 show(drawings.draw_calibration(curves),
-     "True chance against claimed chance for both judges: the dots rise with the claim "
-     "and lie below the diagonal, which is what an honest judge would follow.",
+     "True chance against claimed chance for both judges: the dots rise with the "
+     "claim, and most lie below the diagonal, which an honest judge would follow.",
      name="09_calibration")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## More comparisons, larger models: the tiny Figure 6
 #
 # Chat models cut to fewer layers, different numbers of public comparisons, three seeds each, one epoch. Accuracy is that on held-out comparisons of the same sort, and the dashed line is their ceiling.
@@ -594,7 +605,7 @@ show(drawings.draw_calibration(curves),
 #
 # Three seeds: where intervals overlap, say that we cannot tell. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 scaling = study["scaling"]
 groups = {}
 for row in scaling:
@@ -604,13 +615,14 @@ counts = sorted({row["pairs"] for row in scaling})
 largest = max(scaling, key=lambda row: row["parameters"])["size"]
 grown = paired_difference(groups[largest, counts[-1]], groups[largest, counts[0]])
 top = ceiling(public("heldout")["helpfulness"])
-assert grown.mean > 0 and summary[largest, counts[-1]].mean < top
+holds(grown.low > 0, "more comparisons make the largest judge better")
+holds(summary[largest, counts[-1]].mean < top - 0.05, "they stay below the ceiling")
 show(drawings.draw_scaling(scaling, top, summary),
      "Accuracy on held-out pairs against the number of comparisons on a logarithmic "
      "axis, one line for each size of model with intervals: the lines rise towards a "
      "dashed ceiling.", name="09_scaling")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Margins on and off: the rewards move towards the edges
 #
 # Three judges from the same pairs: no margin, small, large. The reward of an answer is the sigmoid of its score, drawn for all held-out answers: the tiny Figure 27.
@@ -622,19 +634,20 @@ show(drawings.draw_scaling(scaling, top, summary),
 #
 # Ask why that is bad news for PPO: between two answers at the edge there is no reward left to gain, which is why the paper takes the logit back and whitens. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 names = {None: "no margin", "small": "small margin", "large": "large margin"}
 scores = {title: [s for row in study["margins"] if row["margin"] == name
                   for s in row["scores"]] for name, title in names.items()}
 apart = {title: (torch.tensor(values).sigmoid() - 0.5).abs().mean().item()
          for title, values in scores.items()}  # from the middle
-assert apart["large margin"] > apart["small margin"] > apart["no margin"]
+holds(apart["large margin"] > apart["small margin"] > apart["no margin"],
+      "the larger the margin, the further the answers lie from the middle")
 show(drawings.draw_rewards(scores),
      "Three histograms of rewards between zero and one, without a margin, with the "
      "small and with the large one: the larger the margin, the further the answers lie "
      "from the middle.", name="09_rewards")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
 # ### What three seeds have shown, and what they have not
 #
 # Data, size and margin as paired differences: the same seed on both sides.
@@ -646,7 +659,7 @@ show(drawings.draw_rewards(scores),
 #
 # Nobody can say what the paper's half a point is worth, since one number for each variant is all it prints. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 margin_runs = {name: [100 * row["accuracy"]["all"] for row in study["margins"]
                       if row["margin"] == name] for name in names}
 sizes = list(dict.fromkeys(row["size"] for row in sorted(
@@ -660,12 +673,13 @@ rows = [[text, *([100 * x for x in groups[key]] for key in keys)]
 rows += [[f"{names[m]} for none", margin_runs[m], margin_runs[None]]
          for m in ("small", "large")]
 gains = [(text, paired_difference(one, other)) for text, one, other in rows]
+holds(all(g.low <= 0 for t, g in gains if "margin" in t), "no margin is shown to help")
 table([[text, f"{g.mean:+.1f}", f"{g.low:+.1f} to {g.high:+.1f}",
         "yes" if g.excludes(0) else "we cannot tell"] for text, g in gains],
       ["exchange", "points gained", "95% interval", "shown?"],
       "Gain in accuracy on held-out helpfulness pairs, three seeds")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-finetuning", "predict"]
 # ## Why two judges: on unsafe requests, what helps does harm
 #
 # Somebody asks how to frighten the geese. The farm wants a refusal, the asker wants the trick. Each request gets four answers: one that helps, a bare refusal, a refusal with a reason, an evasion.
@@ -675,11 +689,11 @@ table([[text, f"{g.mean:+.1f}", f"{g.low:+.1f} to {g.high:+.1f}",
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Truth on the left, our judges on the right, as sigmoids of their scores. The corner at the top right, helpful and safe, is empty: for these requests no such answer exists.
 #
-# Where the right panel differs, ask what the sources wrote. A judge knows the answers that it has read about; help with a trick is rare among them, so the helpfulness judge may not recognise it as help at all.
+# Where the right panel differs, ask what the sources wrote. A judge knows the answers that it has read about, and help with a trick is rare among them: were it absent, the helpfulness judge would not recognise it as help at all.
 #
 # The paper's Table 35 prints two such cases with both scores. Ask what a single judge would have to say about the red dots. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 requests = pasture.make_unsafe(120, seed=9, split="heldout")
 kinds = ("helps", "bare refusal", "evades", "refuses with a reason")
 four = [list(zip(kinds, (*r.degraded[:3], r.reference))) for r in requests]
@@ -691,9 +705,9 @@ seen = {name: reward.score(judge, tokenizer, [r.prompt for r, _, _ in flat],
 for n, (r, kind, text) in enumerate(flat):
     panels["the truth"][kind].append((r.helpfulness(text), r.safety(text)))
     panels["our judges"][kind].append((seen["helpfulness"][n], seen["safety"][n]))
-mean = {k: torch.tensor(points).mean(dim=0) for k, points in
-        panels["our judges"].items()}
-assert mean["helps"][1] < mean["refuses with a reason"][1]
+mean = {k: torch.tensor(p).mean(dim=0) for k, p in panels["our judges"].items()}
+holds(mean["helps"][1] < mean["refuses with a reason"][1],
+      "the safety judge likes a refusal better than help with a trick")
 show(drawings.draw_tension(panels),
      "Safety against helpfulness of four kinds of answers to unsafe requests. By the "
      "truth, helping answers are helpful and unsafe, refusals safe and unhelpful; the "
@@ -723,7 +737,7 @@ print(f"{len(chances)} pairs of answers to unsafe requests")
 print(f"ceiling of two judges {two:.1%}, of one judge for both {one:.1%}")
 assert two > one + 0.05
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The safety judge needs a zero: one more loss
 #
 # PPO will ask of every answer: is its safety below {{fact:ppo_threshold.threshold}}? A ranking has no zero, so that question has no answer yet. The paper adds a loss that sorts answers into safe and unsafe, and prints no formula. We take the usual one, binary cross entropy on every answer, beside the ranking.
@@ -735,15 +749,14 @@ assert two > one + 0.05
 #
 # The paper's Table 29 has recall alone, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent. Recall without the false alarms says little; ask why. Ours is one run of each judge, so look at the missing zero and not at single points. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def alarms(judge: RewardModel) -> list[float]:
     flat = [(p.prompt, p.chosen, p.chosen_safe) for p in pairs]
     flat += [(p.prompt, p.rejected, p.rejected_safe) for p in pairs]
     prompts, texts, safe = zip(*flat)
-    safe = torch.tensor(safe)
-    suspected = (reward.score(judge, tokenizer, prompts, texts) < 0).float()
+    flagged = (reward.score(judge, tokenizer, prompts, texts) < 0).float()
     ranking = right(gaps_of(judge, [p for p in pairs if p.gap])).mean().item()
-    return [ranking, suspected[~safe].mean().item(), suspected[safe].mean().item()]
+    return [ranking, *(float(flagged[torch.tensor(safe) == s].mean()) for s in (0, 1))]
 
 
 rows, pairs = [], public("heldout")["safety"] + written(
@@ -752,12 +765,13 @@ for name, weight in (("ranking alone", 0.0), ("with the loss for safety", 1.0)):
     judge, _ = reward.train_reward_model(
         sft.model, tokenizer, public("train")["safety"] + train["safety"],
         RewardSettings(safety_weight=weight), progress=False)
-    rows.append([name, *(shares := alarms(judge))])
+    rows.append([name, *alarms(judge)])
+holds(abs(rows[0][1] - rows[1][1]) < 0.05 and rows[0][3] > rows[1][3] + 0.05,
+      "both rank alike, and without the second loss more safe answers are suspected")
 table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
              "safe answers suspected"], "Written answers, border at one half", ".0%")
-assert shares[1] - shares[2] > 0.5
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does the judge like long answers for their length?
 #
 # Judges elsewhere do. We count how often the longer answer of a held-out pair is ahead, by the truth and by the judge. The third row is the fair test: pairs whose answers are worth **the same**. The fourth is an experiment: right answers, said **twice**, which the truth punishes.
@@ -765,7 +779,7 @@ assert shares[1] - shares[2] > 0.5
 # **Predict.** Where is our judge in the third and the fourth row?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. If the judge falls for it, an optimiser will find that out within minutes. A lean to the left is a bias too.
+# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. Ours seldom does; an optimiser would find the cases in which it does within minutes. A lean to the left is a bias too.
 #
 # Ask for other cheap tricks worth a try: praise of the asker, an exclamation mark, repeating the question. Four minutes.
 
@@ -786,7 +800,7 @@ once, twice = (reward.score(judges["helpfulness"], tokenizer,
                for n in (1, 2))
 doubled = [right(torch.zeros(len(tasks)) - 1).tolist(), right(twice - once).tolist()]
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 scored, known = gaps["helpfulness", "helpfulness"], truth["helpfulness"]
 cuts = {"all pairs": known == known, "truth differs": known != 0,
         "equal worth": known == 0}
@@ -796,12 +810,14 @@ for name, cut in cuts.items():
     parts = [longer_ahead(mine, x[cut]) for x in (known, scored)]
     shares[f"{name} ({len(parts[0])})"] = tuple(map(interval, parts))
 shares[f"said twice ({len(tasks)})"] = tuple(map(interval, doubled))
+holds(shares[f"said twice ({len(tasks)})"][1].high < 0.5,
+      "the judge does not fall for an answer said twice")
 show(drawings.draw_length(shares),
      "Share of pairs in which the longer answer is ahead, by truth and by the judge "
      "with intervals: all pairs, pairs of different worth, of equal worth, and right "
      "answers against the same said twice.", name="09_length")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: read the score at position minus one
 #
 # `scores[:, -1]` looks right, and for one answer alone it is. In a padded batch it reads padding behind all but the longest. We train two judges on the same 400 pairs, one with that line.
@@ -809,7 +825,7 @@ show(drawings.draw_length(shares),
 # **Predict.** What accuracy does the careless judge report on held-out pairs: a coin's, something between, or the same as the right one?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Nothing fails and no shape is wrong. The padding has read all that stands before it, so something is learnt, and a low share looks like too little data: people have bought more. Then look at the last two numbers of each row: one answer, two batches.
+# Nothing fails and no shape is wrong. The padding has read all that stands before it, so something may be learnt, and a low share looks like too little data: people have bought more. Then look at the last two numbers of each row: one answer, two batches.
 #
 # The check that exposes it stands on the slide with transformers, alone against batch. Accuracy alone would have started a search for better pairs. Three minutes.
 
@@ -825,7 +841,7 @@ def quick(start: RewardModel, margin: str | None = None):
         RewardSettings(margin=margin, batch=16), progress=False)
 
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 fresh = RewardModel(sft.model, tokenizer)
 wrong, _ = quick(Careless(sft.model, tokenizer))
 plain, plain_log = quick(fresh)
@@ -864,7 +880,7 @@ for margin in (None, "large", "backwards"):
     assert (log[0]["loss"] < math.log(2) - 0.01) == (margin == "backwards")
 del MARGINS["backwards"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: nearly three million comparisons, read once
 #
 # Table 6 gives the data: {{fact:pref_meta_total}} comparisons of Meta's own and as many again from public sets. We compute what one epoch costs a judge of 70B: six operations for each weight and token, two answers for each comparison, two fifths of an A100's peak.
@@ -876,7 +892,7 @@ del MARGINS["backwards"]
 #
 # The paper does not print hours for this stage; ours are an estimate with a utilisation like that of notebook 07. The rows sum to slightly more than the printed total, a slip in the paper. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 data = paper.table("table_6").rows[:-1]
 assert all(abs(row[4] + row[5] - row[3]) < 0.2 for row in data if row[2] == 1)
 comparisons = sum(row[1] for row in data)
@@ -895,17 +911,17 @@ table(rows, ["judge", "weights", "of them new", "peak rate", "A100 hours, estima
       f"One epoch: {comparisons:,} comparisons, {-(-comparisons // batch['pairs']):,} "
       f"steps, {read / 1e9:.1f} billion tokens, {share:.2%} of pretraining")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: clear cases, and a long way to certainty
 #
-# Accuracy falls with the degree exactly as ours does, and each judge leads on its own ground. A margin is worth {{table:table_28|Margin Small|Avg}} against {{table:table_28|No margin|Avg}} per cent. A further loss for safety, of which no formula is printed, lifts the recall of unsafe answers from {{fact:rm_safety_aux_recall.baseline}} to {{fact:rm_safety_aux_recall.with_auxiliary}} per cent.
+# Accuracy falls with the degree as ours does, and each judge leads on its own ground. A margin is worth {{table:table_28|Margin Small|Avg}} against {{table:table_28|No margin|Avg}} per cent. A further loss for safety, of which no formula is printed, lifts the recall of unsafe answers from {{fact:rm_safety_aux_recall.baseline}} to {{fact:rm_safety_aux_recall.with_auxiliary}} per cent.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which row surprises. The helpfulness judge loses little on safety pairs, the safety judge loses much on helpfulness. Ours may differ in this, and the mixtures are a reason: the paper's helpfulness judge reads as much of everything else as of its own.
 #
 # GPT-4, asked without training, got less than either at home. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_table("table_8")
 columns = ["model", "Meta Helpfulness", "Meta Safety", "Anthropic Helpful",
            "Anthropic Harmless"]
@@ -988,7 +1004,7 @@ def one_round(wins: Tensor, strengths: Tensor) -> Tensor:
 
 checks.check_one_round(one_round)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Choices teach gaps, and nothing about zero. The loss is the surprise at a choice; its pull is that surprise. Compute the ceiling before you complain about accuracy, and the first loss before you trust a run. A margin stretches gaps and keeps their order. Two judges, because on unsafe requests the lessons contradict each other. And score an answer alone and in a batch, once, before anything else.

@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Make what scored well likelier, and stay near home
 #
 # Rejection sampling learns from winners. Proximal policy optimisation, PPO, learns from every answer and every token, and asks the policy again as soon as it has moved. It made the last version of Llama 2-Chat.
@@ -28,14 +28,14 @@ from minillama.alignment.ppo import Learner, ValueModel, ppo_step, train_ppo
 from minillama.alignment.rejection import best_of_n
 from minillama.alignment.rollout import sample
 from minillama.config import LlamaConfig
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_11 as checks
 from minillama.teach.drawings import nb_10 as of_rounds, nb_11 as drawings
 from minillama.training.intervals import interval, paired_difference
 
 torch.set_num_threads(1)  # matrices so small that a second thread costs time
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Follow the reward alone, and one answer is left
 #
 # In the small world of notebook 10 a Llama of eleven thousand weights writes answers of four tokens out of eight: 4,096 answers, each with a known reward, of mean zero and deviation one. We let PPO raise the reward and ask for nothing else.
@@ -47,7 +47,7 @@ torch.set_num_threads(1)  # matrices so small that a second thread costs time
 #
 # And the favourite hangs on the seed: the policy stops looking when it has found something good, so it need not be the best. Translate to chat: every question gets the same cheerful paragraph. Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def fresh_learner(settings):
     policy = copy.deepcopy(world.policy)
     return Learner.start(policy, ValueModel(policy), settings)
@@ -57,6 +57,8 @@ world, twenty = enumerable.World.make(0), replace(enumerable.PPO, iterations=20)
 settings = replace(enumerable.PPO, iterations=30, beta=0.0)
 after = {f"seed {seed}": enumerable.table(enumerable.by_ppo(
     world, replace(settings, seed=seed), every=31)[0]) for seed in range(3)}
+holds(len({int(end.argmax()) for end in after.values()}) > 1,
+      "the favourite hangs on the seed")
 for name, logprobs in {"before": world.reference, **after}.items():
     chances = logprobs.exp()
     share = chances.sort(descending=True).values.cumsum(dim=0)
@@ -64,9 +66,9 @@ for name, logprobs in {"before": world.reference, **after}.items():
     print(f"{name}: nine tenths are with {int((share < 0.9).sum()) + 1} answers, mean "
           f"reward {chances @ world.rewards:.2f}, favourite {int(chances.argmax())}, "
           f"{better} are better")
-    assert name == "before" or chances.max() > 0.8
+    holds(name == "before" or chances.max() > 0.8, f"{name} ends with one answer")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## One model writes, four read, two learn
 #
 # The policy writes an answer. The policy as it was before PPO says how likely each token was at home. Two reward models judge the whole answer, once for safety and once for helpfulness. The value model says after each token what score it expects. Out of this comes a verdict on every single token.
@@ -76,13 +78,13 @@ for name, logprobs in {"before": world.reference, **after}.items():
 #
 # Numbers of memory at 70B come at the end; let them guess now. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 show(drawings.draw_models(),
      "The policy writes an answer; the policy before PPO, two reward models and a "
      "value model read it; from what they say comes an advantage for each token, from "
      "which the policy and the value model learn.", name="11_models")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## Two equations say what is wanted
 #
 # Equation 3 asks for the highest mean reward over prompts $p$ and generations $g$. Equation 4 says what the reward is: the judges' score less $\beta$ times the distance from home. Notebook 10 knew the answer: the best policy is $\pi_0 \exp(\tilde{R}_c/\beta)/Z$. There it was a table. A chat model has no table, so it must be found by trying.
@@ -92,7 +94,7 @@ show(drawings.draw_models(),
 #
 # The tilde is whitening, a few slides ahead. Ask for the unit of beta: score given up for one nat. Without a fixed scale of the score beta means nothing. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_equation("rl_objective")
 paper.show_equation("final_reward")
 
@@ -106,7 +108,7 @@ paper.show_equation("final_reward")
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: one iteration in five steps
 #
 # Answers have been drawn and scored. $\pi_{\text{old}}$ is the policy that drew them, $\pi_0$ the one before PPO, $V_\phi$ the value model. The next slides build the parts of steps 2 and 3, then the update of step 4. What the values, the advantages and the discount are in Llama 2, the paper does not say.
@@ -116,10 +118,10 @@ paper.show_equation("final_reward")
 #
 # Keep this slide at hand; each detail of today belongs to one of its lines. Three minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("ppo_step", source=False)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "predict"]
 # ## The gate: when safety speaks, helpfulness is silent
 #
 # The reward $R_c$ is the safety score where the prompt was tagged as a lure, or where safety is below {{fact:ppo_threshold.threshold}}; elsewhere it is the helpfulness score. Table 35 of the paper has two answers: how to run a Ponzi scheme, and a refusal to help cheat.
@@ -131,7 +133,7 @@ algorithm("ppo_step", source=False)
 #
 # The paper gives the threshold a precision of {{fact:ppo_threshold.precision}} and a recall of {{fact:ppo_threshold.recall}} on unsafe answers: without tags nearly half would pass. The two examples are ours to combine; the paper prints them for another purpose. Three minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result"]
 def combine(safety: Tensor, helpful: Tensor, lure: Tensor) -> Tensor:
     return torch.where(lure | (safety < 0.15), safety, helpful)  # (batch,)
 
@@ -143,7 +145,7 @@ for tagged in (False, True):
     rewards = combine(safety, helpful, torch.tensor(tagged))
     print(f"tagged: {tagged!s:5}", dict(zip(examples, rewards.tolist())))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: whiten with a yardstick that stands still
 #
 # The score is a sigmoid; the paper undoes it with the logit, so that nearly perfect answers still differ, and whitens. Over what, it does not say. Over the batch is one reading. The other: mean and deviation of the policy's first answers, kept for good.
@@ -165,7 +167,7 @@ for name, statistics in (("this batch", None), ("frozen", frozen)):
     print(f"{name:>10}: {before:+.2f} before, {after:+.2f} after")
     assert (after - before > 0.4) == (name == "frozen")  # the check
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: the score belongs to the last token of the answer
 #
 # Every token pays its share of the distance, $\beta \log (\pi_\theta / \pi_0)$. The score comes once, at the end. A batch is a rectangle, and answers are not: three answers of two, five and three tokens lie in a table of five columns.
@@ -226,7 +228,7 @@ table(rows, ["true KL (nats)", "estimate", "mean", "deviation", "below zero"],
       "Three estimates from one answer, exactly", ".3f")
 assert rows[2][3] < rows[0][3] and rows[5][3] > 2 * rows[3][3]
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One score becomes a verdict on every token
 #
 # The value model says before each token what score it expects. If the next expectation is higher, the token was a good choice. $\lambda$ says how far to look for the consequences: at 0 to the next value only, at 1 to the end. Move the sliders.
@@ -236,11 +238,11 @@ assert rows[2][3] < rows[0][3] and rows[5][3] > 2 * rows[3][3]
 #
 # Then the weight of the KL: "plums" is what the policy says more often than home did, and it pays for that. The numbers are invented. Four minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_verdict, drawings.describe_verdict, kl_weight=[0, 0.1, 0.3],
        lam=[0, 0.5, 0.95, 1])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-source", "short", "formal"]
 # ## The algorithm: advantages, from the last token to the first
 #
 # $\delta$ is the surprise of one token: what came, and what is now expected, against what was expected. The advantage is the sum of the surprises to come, each fading by $\gamma\lambda$. Padding hands on what stands behind it, so it may stand anywhere.
@@ -250,7 +252,7 @@ frames(drawings.draw_verdict, drawings.describe_verdict, kl_weight=[0, 0.1, 0.3]
 #
 # Ask what is expected after the last token: nothing, and a value of anything else there is a famous source of drift. Three minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("gae", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -302,7 +304,7 @@ assert worst < 1e-6
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: a value must not have seen its token
 #
 # In the small world the true advantage of a token is known: what is expected with it less what was expected without it. So we can ask how well an estimate agrees with the truth, for values that are exact, half as large, or absent, and for exact values that were read one place too late.
@@ -325,7 +327,7 @@ def expectations(chances: Tensor, rewards: Tensor) -> Tensor:  # (4096, 5)
     return torch.stack([*columns, rewards], dim=1)
 
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 chances, lams = world.reference.exp(), (0, 0.25, 0.5, 0.75, 0.9, 0.95, 1)
 expected = expectations(chances, world.rewards)
 truth = expected[:, 1:] - expected[:, :-1]  # (4096, 4)
@@ -373,7 +375,7 @@ for name, targets, used in (("right", returns, white), ("early", white, white),
     print(f"{name:>6}: values learn {targets[mask].mean():.2f}, advantages "
           f"{used[mask].mean():+.2f} with deviation {used[mask].std():.2f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: the clip takes the worse of two, not the clipped one
 #
 # The new probability of a token over the old is the ratio $\rho$. PPO maximises $\min(\rho A, \bar{\rho} A)$, with $\bar{\rho}$ kept within $1 \pm \epsilon$, and $\epsilon$ is {{fact:ppo_batch.clip_threshold}} in the paper. Move the sliders.
@@ -385,7 +387,7 @@ for name, targets, used in (("right", returns, white), ("early", white, white),
 #
 # With the clamp alone both sides are flat, and a token that was pushed the wrong way by its neighbours stays there. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_clip, drawings.describe_clip, advantage=[1, -1, 2, -2],
        old_chance=[0.2, 0.5, 0.7])
 
@@ -410,7 +412,7 @@ for objective in (clamped, worse):
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: before the first step every ratio is one
 #
 # The policy that drew the answers and the policy that learns are the same until it has moved. So the first ratios of an iteration are one, all of them. It is the cheapest test there is, and it finds whatever differs between writing and learning.
@@ -453,7 +455,7 @@ for name in ("fails", "passes"):
     print(f"{name}: logged KL {log[-1]['kl']:.2f}, in truth {true:.2f} nats")
     assert (log[-1]["kl"] > 0.1) == (name == "passes")  # the check
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: an answer that was cut off must not pay
 #
 # Let token 7 be the end mark, and let the judge like long answers, as judges do. An answer that never ends is cut after four tokens. No judge was trained on such an answer, so we cap its score at zero and subtract one. The paper mentions nothing of the kind.
@@ -476,9 +478,10 @@ for name, penalty in (("fails", None), ("passes", 1.0)):
     log = train_ppo(learner, [[0]], loves_length, settings, eos_id=7)
     print(f"{name}: ended {log[0]['ended']:.2f} -> {log[-1]['ended']:.2f}, "
           f"tokens {log[0]['length']:.1f} -> {log[-1]['length']:.1f}")
-    assert (log[-1]["ended"] > 0.6) == (name == "passes")  # the check
+    holds((log[-1]["ended"] > 0.6) == (name == "passes"),
+          "with the penalty answers end, without it hardly any")  # the check
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The whole of it, in a world with an answer key
 #
 # All parts are right; now they train together. Eighty iterations of 512 answers, $\beta$ one half. The best policy is known, so its KL from home and its entropy can be drawn as dashed lines, and the last panel shows what no chat model can show: the true distance to the optimum.
@@ -490,22 +493,22 @@ for name, penalty in (("fails", None), ("passes", 1.0)):
 #
 # The first five iterations are flat: only the values learn. Ask why: advantages from bad values mislead. Four minutes, with the waiting.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 best = enumerable.optimum(world.reference, world.rewards, enumerable.PPO.beta)
 by_ppo, log = enumerable.by_ppo(world)
 wanted = {"score": enumerable.expected(best, world.rewards), "to_optimum": 0,
           "kl": enumerable.kl(best, world.reference),
           "entropy": -enumerable.expected(best, best) / enumerable.LENGTH}
 names = ("score", "kl", "entropy", "clip_fraction", "explained_variance", "to_optimum")
+holds(log[-1]["to_optimum"] < 0.05, "the run comes home to the optimum")
 show(drawings.draw_diagnostics(
         [log], names, "PPO in the small world; dashed: the optimum", wanted),
      "Six curves over eighty iterations: score and KL rise to the dashed lines of the "
      "optimum, entropy falls to its line, tokens are clipped at first, explained "
      "variance rises, the KL to the optimum falls to nearly nothing.",
      name="11_diagnostics")
-assert log[-1]["to_optimum"] < 0.05
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Three methods on one map
 #
 # PPO, rejection sampling (best of four, then imitation) and DPO, which needs neither reward model nor sampling: it turns the formula of the optimum round and learns from comparisons. Each is drawn at its own distance from home, under the highest reward that any policy can have there.
@@ -517,7 +520,7 @@ assert log[-1]["to_optimum"] < 0.05
 #
 # DPO stands nearer to home because its beta is one: the annotator's own. How far one goes is a choice; how far below the line one ends is the method. Four minutes, with the waiting.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 imitation, _ = enumerable.by_rejection(world)
 by_dpo, _ = enumerable.by_dpo(world, replace(enumerable.DPO, steps=300))
 stands = {name: world.standing(policy) for name, policy in (
@@ -528,20 +531,23 @@ show(drawings.draw_plane(world, stands, list(ideal.values())),
      "Expected reward against KL with the exact frontier. PPO and DPO lie on it to the "
      "eye, the imitation of best of four a little below.", name="11_plane")
 
-# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
+holds(stands["PPO"].gap < 0.05 and stands["DPO"].gap < 0.05
+      and stands["imitation of best of 4"].gap > 0.05,
+      "PPO and DPO lie on the frontier to the eye, the imitation a little below")
+holds(stands["imitation of best of 4"].gap < ideal[4].gap + 0.02,
+      "the imitation is no further off the frontier than its teacher")
 rows = [[name, one.kl, one.reward, one.best_reward, one.gap] for name, one in
         [*stands.items(), ("best of 4, exact", ideal[4])]]
 table(rows, ["method", "KL from home (nats)", "reward", "best reward at that KL",
              "off the frontier (nats)"], "Each method at its own distance", ".3f")
-assert stands["PPO"].gap < 0.05 and stands["DPO"].gap < 0.05
-assert stands["imitation of best of 4"].gap < ideal[4].gap + 0.02
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The last column is the KL divergence from the best policy of the same distance. Say the sentence for the second and the fourth row aloud: best of n follows ranks, the frontier follows rewards.
 #
 # One run of each, one seed: this is a check of three programs, no ranking of methods. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: the sign of the KL, and advantages one token late
 #
 # Two lines. In the first, drifting away is paid instead of charged. In the second, every token receives the advantage of the one before it. Neither raises an error, and thirty iterations are run.
@@ -563,7 +569,7 @@ def one_token_late(rewards, values, mask, gamma, lam):
     return F.pad(advantages, (1, -1)) * mask, returns
 
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 parts = {"right": {}, "sign reversed": {"shape": reversed_sign},
          "one token late": {"estimate": one_token_late}}
 short = replace(enumerable.PPO, iterations=30)
@@ -575,15 +581,15 @@ show(drawings.draw_bugs(broken, begin),
      "KL to the optimum falls near zero in the right run only.", name="11_bugs")
 for name, rows in broken.items():  # the check
     complaint = enumerable.complaint([begin, rows[-1]["to_optimum"]])
-    assert rows[-1]["score"] > rows[0]["score"] + 0.5
-    assert (complaint is None) == (name == "right")
+    holds(rows[-1]["score"] > rows[0]["score"] + 0.5, f"the score rises ({name})")
+    holds((complaint is None) == (name == "right"), "only the right run comes home")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what they would log in a real run to find either. For the sign: entropy and KL, which run away. For the shift: nothing in the panel; only a test on a world like this one, or on rows by hand.
 #
 # A sign that was turned round is a true story of 2019: there reward and KL were reversed together, so that the model stayed fluent and wrote the worst. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Which details matter? Take them away one at a time
 #
 # Twenty-five iterations, four passes over each batch, three seeds. The measure is the true KL to the optimum at the end: lower is better, and home itself is at two nats.
@@ -595,23 +601,23 @@ for name, rows in broken.items():  # the check
 #
 # Without the warm-up it even ends a little nearer: these values learn fast. What changes nothing here is no proof for 70B: the study that found Adam's epsilon to matter worked with a pretrained GPT-2 and early steps. Say "not in this world". Four minutes, with the waiting.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 usual = replace(enumerable.PPO, iterations=25, batch=256, epochs=4)
 no_values = lambda r, v, mask, gamma, lam: gae(r, 0 * v, mask, gamma, 1.0)
 changes = {"as it is": usual, "no clip": replace(usual, clip=1e6),
-           "lambda 0": replace(usual, lam=0.0),
-           "discount 0.8": replace(usual, gamma=0.8),
-           "no value model": usual, "no warm-up": replace(usual, value_warmup=0)}
-found, rows = {}, []
+    "lambda 0": replace(usual, lam=0.0), "discount 0.8": replace(usual, gamma=0.8),
+    "no value model": usual, "no warm-up": replace(usual, value_warmup=0)}
+found, rows, gaps = {}, [], {}
 for name, settings in changes.items():
     part = {"estimate": no_values} if name == "no value model" else {}
-    logs = [enumerable.by_ppo(world, replace(settings, seed=seed), every=25, **part)[1]
-            for seed in range(3)]
-    found[name] = [log[-1]["to_optimum"] for log in logs]
-    gap = paired_difference(found[name], found["as it is"])
+    found[name] = [enumerable.by_ppo(world, replace(settings, seed=seed), every=25,
+                                     **part)[1][-1]["to_optimum"] for seed in range(3)]
+    gaps[name] = gap = paired_difference(found[name], found["as it is"])
     shown = "yes" if gap.excludes(0) else "no"
     rows.append([name, sum(found[name]) / 3, f"{gap.low:+.2f} to {gap.high:+.2f}",
                  shown] if len(found) > 1 else [name, sum(found[name]) / 3, "", ""])
+holds(gaps["lambda 0"].low > 0 < gaps["discount 0.8"].low and gaps["no warm-up"].mean
+      < 0, "lambda zero and a discount cost, and without warm-up it ends a bit nearer")
 table(rows, ["taken away", "KL to the optimum", "more, 95% interval", "shown?"],
       "Three seeds of each, in nats", ".2f")
 
@@ -644,7 +650,7 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
        for fate, text in fates.items()], ["what became of it", "how many", "which"],
       "The forty details of the ledger")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "short", "predict"]
 # ## The chat model again: when does a rising reward stop being good news?
 #
 # Now the Pasture. PPO starts from the fine-tuned model and is paid by a **weak** reward model, trained on few comparisons, by a **strong** one, or by the **truth** itself. The first two with the KL term and without. Full lines are the truth, dotted lines the score that the policy is paid.
@@ -652,43 +658,46 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
 # **Predict.** In which of the five runs does the truth turn down, and where does the score point there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Under the weak judge the truth falls and the score, too, gains nothing: this judge says so little about the policy's new answers that PPO drifts. Under the strong one both rise at first; score up and truth down is seen at most at its end without the KL term, in one run, and hardly beyond the noise.
+# Under the weak judge the truth ends no higher than it began, and the score gains little too: this judge says so little about the policy's new answers that PPO drifts. How far the truth falls differs much from machine to machine. Under the strong one both rise at first; score up and truth down is seen at most towards the end without the KL term, in one run, and not far beyond the noise.
 #
 # The panel on the right is the control: same program, same rates, a judge without error. If the truth rises there and not on its left, PPO is right and the judge is the limit.
 #
 # Gao and others describe the law with a large model as the truth: the real reward rises with the root of the KL, bends, and falls; a better judge moves the bend outward. Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 studies, panels = stages.get("overoptimisation"), {}
 mean = lambda values: sum(values) / len(values)
 for run in studies:
     panels.setdefault(run["reward"], {})[f"beta {run['beta']:g}"] = (
         drawings.smooth(run["rows"]), "red" if run["beta"] == 0 else "blue")
-start = mean([row["utility"] for run in studies for row in run["rows"][:3]])
+start = mean([row["utility"] for run in studies for row in run["rows"][:5]])
 show(drawings.draw_overoptimisation(panels, start),
      "True utility and score against KL for a weak reward model, a strong one and the "
      "truth as a judge, with and without the KL term; full lines are the truth, dotted "
      "ones the score.", name="11_overoptimisation")
 
-# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 some = lambda run, name, part: mean([row[name] for row in run["rows"][part]])
 first, final = slice(0, 5), slice(-5, None)
 rows = [[f"{run['reward']}, beta {run['beta']:g}", some(run, "score", final),
          some(run, "utility", first), max(some(run, "utility", slice(i, i + 5))
                                           for i in range(len(run["rows"]) - 4)),
          some(run, "utility", final), some(run, "kl", final)] for run in studies]
+gains = {row[0]: row[4] - row[2] for row in rows}
+by_judge = [[gain for name, gain in gains.items() if name.startswith(judge)]
+            for judge in ("weak", "strong", "truth")]
+holds(max(by_judge[0]) < min(by_judge[1]) and max(by_judge[1]) < by_judge[2][0],
+      "the better the judge, the more the truth gains")
+holds(max(by_judge[0]) < 0.02, "under the weak judge the truth gains nothing")
 table(rows, ["paid by", "score at the end", "truth at first", "at its best",
              "at the end", "KL (nats)"], "Means of five iterations", ".2f")
-gains = {row[0]: row[4] - row[2] for row in rows}
-by_truth = next(gain for name, gain in gains.items() if name.startswith("truth"))
-assert by_truth == max(gains.values())
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # One run of each, so read directions and not digits: an iteration is one batch of 64 answers, and the mean of five has a standard error of about two hundredths.
 #
 # The paper kept a third reward model, trained on open data, as a watchman against this, and reports no parting of the two. Ask whether a watchman of the same kind can see what the judge cannot. Three minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## RLHF-V5: PPO on top of four rounds
 #
 # As in the paper, PPO starts from V4, with the reward models refreshed on V4's own answers. Three runs with three seeds. The truth is noted beside every batch, and PPO never sees it.
@@ -700,17 +709,21 @@ assert by_truth == max(gains.values())
 #
 # Then ask which panel they would look at first tomorrow morning if only one were sent by mail. There is no right answer, but score is the wrong one. Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 runs = stages.get("rlhf")
 names = ("score", "utility", "kl", "entropy", "clip_fraction", "explained_variance",
          "length", "ended")
+moved = {name: max(abs(mean([row[name] for row in run.ppo[-5:]])
+                       - mean([row[name] for row in run.ppo[:5]])) for run in runs)
+         for name in ("score", "utility")}
+holds(moved["score"] < 0.25 and moved["utility"] < 0.1, "score and truth hardly move")
 show(drawings.draw_diagnostics([run.ppo for run in runs], names,
                                "PPO on V4: score and truth hardly move, in three runs"),
      "Eight curves over the iterations of PPO for three runs: score, true utility, KL "
      "from V4, entropy, clipped share, explained variance, length, and the share of "
      "answers that end.", name="11_v5_run")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "short", "predict"]
 # ## From SFT to V5 on held-out prompts
 #
 # All versions answer the same held-out prompts. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model.
@@ -718,11 +731,11 @@ show(drawings.draw_diagnostics([run.ppo for run in runs], names,
 # **Predict.** Which of the four steps from V4 to V5 is larger than its interval?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "utility". None of them is: three seeds, Student's t with two degrees of freedom, a factor of more than four. The next slides look closer.
+# Expect "utility, upwards". It is not shown to rise: three seeds, Student's t with two degrees of freedom, a factor of more than four. The title names what is shown to move at all, up or down, however little. The next slides look closer.
 #
 # Ask for the price of rejection sampling: nats spent for each tenth of utility. For PPO there is none, since nothing was bought. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 versions = ["SFT", "V1", "V2", "V3", "V4", "V5"]
 
 
@@ -735,13 +748,18 @@ titles = {"utility": "truth: utility", "kl": "KL from SFT (nats)",
           "helpfulness": "helpfulness model", "safety": "safety model"}
 panels = {title: [interval(judged(version, name)) for version in versions]
           for name, title in titles.items()}
-show(of_rounds.draw_versions(panels, versions,
-                             "After V4 none of the four is shown to move"),
+last = {title: paired_difference(judged("V5", name), judged("V4", name))
+        for name, title in titles.items()}
+moved = [f"{title.split(': ')[-1].split(' (')[0]} ({gap.mean:+.3f})"
+         for title, gap in last.items() if gap.excludes(0)]
+holds(last["truth: utility"].low <= 0, "after V4 the truth is not shown to rise")
+moved = ", ".join(moved) or "none of the four"
+show(of_rounds.draw_versions(panels, versions, f"Shown to move after V4: {moved}"),
      "Four panels by version from SFT to V5 with intervals over three runs: true "
      "utility, KL from the fine-tuned model, helpfulness score and safety score.",
      name="11_versions")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The tiny Figure 11: who wins against the fine-tuned model?
 #
 # The paper follows its versions by win rate, judged by its own reward models and by GPT-4. We judge by the truth and by both reward models: for every held-out prompt a version's answer against that of the fine-tuned model, a tie counting half.
@@ -753,7 +771,7 @@ show(of_rounds.draw_versions(panels, versions,
 #
 # Ties matter here: many prompts are answered perfectly by both, so the truth cannot prefer. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def wins(run, version: str, judge: str) -> float:
     pairs = list(zip(*(getattr(run.judged[v], judge) for v in (version, "SFT"))))
     return sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs)
@@ -764,13 +782,16 @@ rates = {title: [interval([wins(run, version, judge) for run in runs])
          for title, judge in (("judged by the truth", "utility"),
                               ("by the helpfulness model", "helpfulness"),
                               ("by the safety model", "safety"))}
+holds(rates["judged by the truth"][-1].mean > 0.5, "by the truth V5 wins more often")
+holds(all(model.mean > truth.mean for model, truth in zip(
+    rates["by the helpfulness model"], rates["judged by the truth"])),
+    "the judge that trained it counts more wins than the truth, in the mean")
 show(drawings.draw_wins(rates, versions[1:]),
      "Win rate against the fine-tuned model from V1 to V5 with intervals over three "
      "runs, judged by the truth, by the helpfulness model and by the safety model.",
      name="11_wins")
-assert rates["judged by the truth"][-1].mean > 0.5
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Did PPO pay for one skill with another?
 #
 # A mean can rise while a skill dies. So look at every kind of task: fine-tuned, after four rounds, after PPO.
@@ -782,17 +803,22 @@ assert rates["judged by the truth"][-1].mean > 0.5
 #
 # The rule of the house: no kind may end more than a twentieth below its fine-tuned value. The next slide says whether that holds. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 kinds = sorted(set(runs[0].judged["SFT"].kinds))
 by_kind = {kind: {version: interval([run.judged[version].mean(kind=kind)
                                      for run in runs])
                   for version in ("SFT", "V4", "V5")} for kind in kinds}
+change = {kind: paired_difference(*([run.judged[version].mean(kind=kind) for run in
+                                     runs] for version in ("V5", "SFT")))
+          for kind in kinds}
+holds(all(gap.high >= 0 for gap in change.values()),
+      "no kind of task is shown to end below where it began")
 show(of_rounds.draw_kinds(by_kind,
                           "No kind of task is shown to end below where it began"),
      "True utility for each kind of task with intervals over three runs: fine-tuned "
      "model, V4 and V5.", name="11_kinds")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## What we had promised, and what came out
 #
 # Before these runs were made, and after some single runs that chose their settings, we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
@@ -802,13 +828,10 @@ show(of_rounds.draw_kinds(by_kind,
 #
 # Promises written afterwards are always kept. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 utility = {version: judged(version, "utility") for version in versions}
 steps = {f"{b} above {a}": paired_difference(utility[b], utility[a])
          for a, b in (("SFT", "V4"), ("V4", "V5"))}
-change = {kind: paired_difference(*([run.judged[version].mean(kind=kind) for run in
-                                     runs] for version in ("V5", "SFT")))
-          for kind in kinds}
 worst, lost = min(change.items(), key=lambda item: item[1].mean)
 v5 = {name: sum(judged("V5", name)) / len(runs) for name in ("utility", "kl", "ended")}
 rows = [[name, "interval above 0", f"{gap.low:+.3f} to {gap.high:+.3f}", gap.low > 0]
@@ -819,11 +842,13 @@ rows += [["utility of V5", "0.85 or more", f"{v5['utility']:.3f}", good],
           f"{lost.low:+.3f} to {lost.high:+.3f}", lost.low >= -0.05 or "cannot tell"],
          ["KL of V5 from SFT", "below 15 nats", f"{v5['kl']:.1f}", v5["kl"] < 15],
          ["answers that end", "98% or more", f"{v5['ended']:.1%}", v5["ended"] >= 0.98]]
+holds(steps["V4 above SFT"].low > 0 and v5["kl"] < 15,
+      "V4 is shown to be above the fine-tuned model, and V5 stays near it")
+holds(steps["V5 above V4"].low <= 0, "V5 is not shown to be above V4")
 table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
-assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
-# ## Why may V5 stay where V4 was? The judge tells answers apart less well
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## Why does V5 not rise above V4? The judge tells answers apart less well
 #
 # Before every round, and before PPO, annotators compared answers of the newest model. The judge was asked about these pairs before it learnt from them. Only pairs that differ in truth count.
 #
@@ -836,17 +861,20 @@ assert steps["V4 above SFT"].mean > 0 and v5["kl"] < 15
 #
 # The way out is in the right panel of the study: a better judge. Ask where one would come from at 70B. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 asked = ("SFT", "V1", "V2", "V3", "V4")
 right = [[run.rounds[place]["helpfulness_before"] for run in runs]
          for place in range(len(asked))]
 rows = [[f"answers of {name}", found.mean, f"{found.low:.2f} to {found.high:.2f}"]
         for name, found in zip(asked, map(interval, right))]
+holds(sum(right[0]) > sum(right[-1]), "the judge tells answers of V4 apart less well")
+holds(min(row[1] for row in rows) > 0.5 and rows[0][1] - rows[1][1] > 0.05
+      and max(row[1] for row in rows[1:]) - min(row[1] for row in rows[1:]) < 0.08,
+      "it falls once, after the fine-tuned model, and stays there above a coin")
 table(rows, ["pairs that differ in truth", "judge right", "95% interval"],
       "The helpfulness model, before it learns from these pairs, three runs", ".2f")
-assert sum(right[0]) > sum(right[-1])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: five models in memory, two of them with their optimiser
 #
 # A model that only reads needs two bytes a weight. One that learns needs about sixteen: weights, gradients, and what AdamW keeps. The paper does not say what its value model is; we take a second model of 70B.
@@ -858,7 +886,7 @@ assert sum(right[0]) > sum(right[-1])
 #
 # One iteration of {{fact:ppo_batch.batch_size}} answers took {{fact:ppo_time}} seconds; writing was slower by a factor of {{fact:ppo_fsdp}} until the weights were gathered once before it. The number of cards is not stated, so the hours of cards below rest on our count. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 size = LlamaConfig.named("llama-2-70b").parameter_count()
 parts = {"policy": 16, "value model (our assumption)": 16, "policy before PPO": 2,
          "safety reward model": 2, "helpfulness reward model": 2}
@@ -875,7 +903,7 @@ rows += [["together", "", f"{total / 1e9:,.0f} GB"],
 table(rows, ["model", "bytes a weight", "PPO at 70B"], "Memory and time", "", [5])
 assert 25 < cards < 50
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper states, beside ours, and what it does not state
 #
 # Its settings are in one paragraph of section 3.2.3. Iterations end early, by held-out prompts. By Figure 11 the last version with PPO wins most, by its own reward models and by GPT-4. Four rows must be guessed by whoever wants to repeat it.
@@ -885,7 +913,7 @@ assert 25 < cards < 50
 #
 # The rates differ by two hundred, the models by some seventy thousand. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 adam, batch, betas = (paper.fact(f"ppo_{name}").value
                       for name in ("optimizer", "batch", "beta"))
 ours = rlhf.RLHFSettings().ppo
@@ -985,7 +1013,7 @@ def push(ratio: float, advantage: float, epsilon: float = 0.2) -> int:
 
 checks.check_push(push)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # PPO makes tokens likelier that did better than expected, charges every token for leaving home, and lets go beyond a fifth. Its bugs raise the score. Test its parts where the truth is known: first ratios of one, a KL that is zero at the start only, advantages by three roads, and a world with a table. A score that rises is a question; the answer is the truth, or somebody who is not paid by the same judge.

@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # What is said once must hold to the end
 #
 # A chat model is told at the beginning how it shall speak. Some turns later it has forgotten. Ghost Attention is the paper's cure: not a new layer, but a way to write training dialogues.
@@ -32,7 +32,7 @@ from minillama.training.intervals import interval, paired_difference
 from minillama.training.optimisation import next_token_loss
 
 # %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_12 as checks
 from minillama.teach.drawings import nb_12 as drawings
 from minillama.teach.playground import exchange, playground
@@ -53,7 +53,7 @@ def kept(talk: Dialogue) -> list[bool]:
     return [talk.prompt.complies(answer) for answer in talk.answers]
 
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The instruction is obeyed, and then it is gone
 #
 # A model has learnt to follow instructions that stand right before a question. Now it is told once, in a system message, and asked one question after another. Nothing is taken away: the instruction stays in its context all the time.
@@ -65,7 +65,7 @@ def kept(talk: Dialogue) -> list[bool]:
 #
 # Expect "the last ones, since the instruction is far away". Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 shown = next(talk for talk in said[False] if kept(talk)[0] and not all(kept(talk)))
 rows = [[number, task.prompt, answer, "yes" if obeyed else "no"] for
         number, (task, answer, obeyed) in enumerate(
@@ -90,7 +90,7 @@ for turn in range(last):
     obeyed = sum(kept(talk)[turn] for talk in said[False])
     print(f"turn {turn + 1}: {obeyed:2d} of {len(talks)} answers comply")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The plain cure: say it again in every turn
 #
 # Nobody forgets what was said a moment ago. So the program around the model could put the instruction in front of every question, unseen by the user.
@@ -110,7 +110,7 @@ for turn in range(4):
     once = sum(kept(talk)[turn] for talk in said[False])
     print(f"turn {turn + 1}: {every:2d} told every time, {once:2d} told once")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Repeating an instruction costs turns
 #
 # Our context is small, and so are our instructions. The lines count tokens of real dialogues of ours.
@@ -122,7 +122,7 @@ for turn in range(4):
 #
 # Two minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 def tokens(layout, turns: int) -> float:
     """Mean length of a finished dialogue in tokens."""
     made = applied(make_dialogues(40, (turns,), seed=3, kinds=KINDS))
@@ -141,7 +141,7 @@ show(
     name="12_room",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-uniques"]
 # ## The trick: write with the reminder, learn without it
 #
 # If the model behaved *as if* the instruction stood in every turn, nobody would have to write it. So let a model that sees it in every turn write the answers, and then train on these answers with the reminders taken away. Move the slider.
@@ -151,11 +151,11 @@ show(
 #
 # There is no ghost token and no new layer, whatever some pages on the web say. Four minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_layouts, drawings.describe_layouts, figsize=(9, 3.6),
        step=list(drawings.STEPS))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-source", "formal"]
 # ## The algorithm: join, sample, drop, and mask
 #
 # There are dialogues of questions $u_1, \ldots, u_n$ and an instruction that shall hold in all of them. The paper describes its method in one paragraph; the steps are our reading of it.
@@ -165,7 +165,7 @@ frames(drawings.draw_layouts, drawings.describe_layouts, figsize=(9, 3.6),
 #
 # The paper does not say how earlier answers came about in every detail. We sample them too, turn by turn, each seeing those before. Three minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("ghost", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -280,7 +280,7 @@ assert finished == dropped(replace(talk, answers=spoken))
 for message in finished:
     print(f"{message.role:>9}: {message.text}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Build it: zero loss on all that came before
 #
 # Supervised fine-tuning takes a loss on every answer. Here the earlier answers are only read. The last one is learnt, and for it everything else is context.
@@ -302,7 +302,7 @@ usual = encode_dialogue(tokenizer, finished)
 zeroed = last_answer_marks(finished)
 assert zeroed == encode_last(tokenizer, finished, context)
 
-# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 show(
     drawings.draw_marks({"Fine-tuning: every answer is learnt": usual.is_answer,
                          "Ghost Attention: the last one": zeroed.is_answer},
@@ -317,7 +317,7 @@ show(
 #
 # One minute.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is it right? Ask the gradient
 #
 # A mask may be shifted by one, or lost on the way to the loss. Autograd knows nothing of our masks. We write the loss of the last answer by hand, from the logits, and compare the gradients of all weights with those of the trainer's loss, for the usual marks and for ours.
@@ -384,7 +384,7 @@ assert reached.tolist() == zeroed.is_answer[1:]
 print(f"learnt: {tokenizer.decode(learnt)!r}; {int(reached.sum())} of "
       f"{len(reached)} positions get a gradient")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: a loss on every answer
 #
 # Take dialogues from a world without instructions, put one in front, and let only the *last* answer comply. The earlier ones are as people wrote them. This is the mismatch that the paper names as its reason for the zero loss.
@@ -413,11 +413,11 @@ for name, encode in (("every answer", encode_dialogue),
     broken[name] = copy.deepcopy(forgetful)
     finetune(broken[name], pack(rows, context - 1), settings, progress=False)
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 found = {f"loss on {name}": [turn.share for turn in compliance(
     model, tokenizer, four, 4)] for name, model in broken.items()}
 every, only = (found[f"loss on {name}"] for name in ("every answer", "last answer"))
-assert only[0] > every[0] + 0.2
+holds(only[0] > every[0] + 0.2, "a loss on every answer teaches to disobey at turn 1")
 show(
     drawings.draw_bars(found, [f"turn {n}" for n in range(1, 5)],
                        "A loss on every answer teaches to disobey"),
@@ -432,7 +432,7 @@ show(
 #
 # Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-uniques", "short", "predict"]
 # ## Use it: with and without, turn by turn
 #
 # Three seeds of each, from the same model. Both learn the same last answers to the same questions. With Ghost Attention the instruction stands in the first turn and all earlier answers comply; without, it stands in the last turn and the earlier answers are ordinary.
@@ -444,11 +444,15 @@ show(
 #
 # Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 by_turn = {ghost: [[row["compliance"] for row in study.rows
                     if row["ghost"] == ghost and row["turn"] == turn]
                    for turn in range(1, last + 1)] for ghost in (True, False)}
 assert last >= 4 and all(len(seeds) == 3 for seeds in by_turn[True])
+holds(min(sum(seeds) / 3 for seeds in by_turn[True]) > 0.7,
+      "with Ghost Attention most answers comply to the last turn")
+holds(max(sum(seeds) / 3 for seeds in by_turn[False][1:]) < 0.2,
+      "without it obedience is gone at the second turn")
 show(
     drawings.draw_compliance({ghost: [interval(seeds) for seeds in turns]
                               for ghost, turns in by_turn.items()}),
@@ -458,7 +462,7 @@ show(
     name="12_compliance",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### Our Table 30
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -466,13 +470,14 @@ show(
 #
 # Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 rows = []
 for turn, (ours, theirs) in enumerate(zip(by_turn[True], by_turn[False]), 1):
     gap = paired_difference(ours, theirs)
     rows.append([turn, sum(theirs) / 3, sum(ours) / 3,
                  f"{gap.low:+.2f} to {gap.high:+.2f}"])
-    assert turn < 4 or (gap.mean > 0.4 and gap.low > 0)
+    holds(turn < 2 or (gap.mean > 0.4 and gap.low > 0),
+          f"at turn {turn} Ghost Attention is shown to keep the instruction alive")
 table(rows, ["turn", "without", "with Ghost Attention", "difference, 95% interval"],
       "Share of answers that comply, told once, three seeds", ".2f")
 
@@ -501,11 +506,12 @@ for turn in range(last):
     rows.append([turn + 1, right[False], right[True]])
 means = [sum(column) / last for column in list(zip(*rows))[1:]]
 rows.append(["all", *means])
+holds(means[0] > means[1], "ordinary answers are right more often than obedient ones")
 table(rows, ["turn", "without", "with Ghost Attention"],
       "Share of right answers in forty dialogues, one model of each", ".2f",
       highlight_rows=[last])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does it follow an instruction that it never met?
 #
 # The paper shows answers as haiku, a form that its Ghost Attention data did not contain. We invent four closings that stand in no training dialogue and put them into the same sentence: *End every answer with ...*
@@ -517,7 +523,7 @@ table(rows, ["turn", "without", "with Ghost Attention"],
 #
 # None of them is followed, with Ghost Attention or without. Ask what would be needed to teach reading: many closings, so that learning them by heart no longer pays. Four minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["remove-input"]
 def closing(words: str) -> SystemPrompt:
     """An instruction in the usual sentence with a closing of our own."""
     known = next(prompt for prompt in PROMPTS if prompt.name == "closing-hey-ho")
@@ -530,6 +536,10 @@ new = [closing(words) for words in ("dear cat", "my old farm", "so there", "good
 strange = make_dialogues(40, (4,), seed=13, split="heldout", kinds=KINDS, prompts=new)
 found = {drawings.ARMS[ghost][0]: [turn.share for turn in compliance(
     model, tokenizer, strange, 4)] for ghost, model in models.items()}
+
+# %% tags=["result", "remove-input"]
+holds(max(max(shares) for shares in found.values()) < 0.1,
+      "a closing that was never trained is not followed")
 show(
     drawings.draw_bars(found, [f"turn {n}" for n in range(1, 5)],
                        "A closing that was never trained is not followed"),
@@ -537,9 +547,8 @@ show(
     "never trained, with and without Ghost Attention: nearly none complies.",
     name="12_unseen",
 )
-assert max(max(shares) for shares in found.values()) < 0.2
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## What does it read: the instruction, or its own answers?
 #
 # At the last turn there are two places to learn the rule from: the system message, and the model's earlier answers, all of which comply. In one case we replace the earlier answers by ordinary ones, which break the rule; in the other we remove the system message.
@@ -562,13 +571,16 @@ for talk in whole:
     cases["answers that break it"].append(dropped(slipped))
     cases["only the answers"].append(dropped(before)[1:])
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 found = {}
 for ghost, model in models.items():
     found[drawings.ARMS[ghost][0]] = [
         sum(talk.prompt.complies(text) for talk, text in zip(
             whole, reply(model, dialogues))) / len(whole)
         for dialogues in cases.values()]
+both, rule_alone, answers_alone = found[drawings.ARMS[True][0]]
+holds(both > answers_alone > rule_alone + 0.1,
+      "where rule and answers disagree, the model follows the answers")
 show(
     drawings.draw_bars(found, list(cases),
                        "Where rule and answers disagree, it follows the answers"),
@@ -576,15 +588,13 @@ show(
     "sources agree, earlier answers break the rule, only earlier answers are left.",
     name="12_sources",
 )
-both, rule_alone, answers_alone = found[drawings.ARMS[True][0]]
-assert both > answers_alone > rule_alone + 0.1
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask for a sentence that the figure supports and one that it does not. What is read is shown by removing it; where attention looks, on the next slide, shows less.
 #
 # Three minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Where does it look? The paper's Figure 10, in small
 #
 # For every pair of tokens we take the largest attention weight over all layers and heads. Rows read, columns are read. The paper shows that with Ghost Attention the columns of the system message stay dark further down.
@@ -596,7 +606,7 @@ assert both > answers_alone > rule_alone + 0.1
 #
 # Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 example = dropped(whole[0])
 encoded = encode_dialogue(tokenizer, example)
 starts = [place for place, i in enumerate(encoded.ids) if i == tokenizer.bos_id]
@@ -622,7 +632,7 @@ show(
 #
 # If they are asked whether attention explains: compare with the last but one slide. Three minutes.
 
-# %% tags=["result", "remove-input"]
+# %% tags=["remove-input"]
 looks = {}
 for ghost, model in models.items():
     turns = [[] for _ in range(last)]
@@ -634,6 +644,11 @@ for ghost, model in models.items():
             end = (marks + [False]).index(False, start)
             turns[turn].append(weights[start:end].mean().item())
     looks[ghost] = [interval(found) for found in turns]
+
+# %% tags=["result", "remove-input"]
+holds(all(ours.mean > theirs.mean for ours, theirs in zip(
+    looks[True][1:], looks[False][1:])),
+    "from the second turn on answers look back more with Ghost Attention")
 show(
     drawings.draw_system(looks),
     "Largest attention weight of answers on the system text against the turn of the "
@@ -665,7 +680,7 @@ assert rows[0][3] < rows[1][3] / 2
 table(rows, ["instruction", "tokens at turn ten", "MiB of cache for the instruction",
              "turns that fit"], "Llama 2 70B, arithmetic")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: all answers, up to turn {{fact:gatt_turns.turns}}
 #
 # Annotators judged whether answers still respect a defined attribute. The dialogues stayed below {{fact:gatt_turns.max_tokens_in_test}} tokens, nearly the whole of the context. How many dialogues were judged is not stated, nor are settings of the fine-tuning.
@@ -675,7 +690,7 @@ table(rows, ["instruction", "tokens at turn ten", "MiB of cache for the instruct
 #
 # It was tried on Llama 1 first, fine-tuned with a longer context than it was pretrained with, and held beyond the length of its pretraining. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 paper.show_table("table_30")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -698,7 +713,7 @@ paper.show_table("table_30")
 #
 # Ask what a user must say to break the rule of our owl. Try it at the playground. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The playground: base, SFT and RLHF side by side
 #
 # Everything since notebook 07 in one table: the model that continues text, the one that was shown answers, and the one that was rewarded for them, with both rewards, the distance from SFT and the tokens.
@@ -710,7 +725,7 @@ paper.show_table("table_30")
 #
 # Let the class propose two questions before showing this one. It was not chosen for its answers: food is the kind of question that no version learnt well, as notebook 11 shows, and a base that copies may do better than all of its children. Four minutes.
 
-# %% tags=["result", "talk"]
+# %% tags=["result"]
 exchange("Olive the owl likes plums. Rolf the bee likes buns. "
          "What does Rolf like?")
 
@@ -835,7 +850,7 @@ def turns_that_fit(context: int, rule: int, turn: int,
 
 checks.check_turns_that_fit(turns_that_fit)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Ghost Attention is data: answers written with a reminder, learnt without it, and a loss on the last of them alone. Compliance is counted turn by turn, against a model that learnt the same last answers with the instruction right before them. And obeying may come from reading the rule or from copying oneself: to know, take one of them away.

@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Two of Llama's authors leave, and come back with a window
 #
 # Ten weeks after Llama 2 a company of a few months publishes a model of seven billion parameters that claims to beat Llama 2 at thirteen. It is a Llama in almost every line. This notebook is about the lines that differ, the people, and the claim.
@@ -25,14 +25,14 @@ from minillama import paper, stages
 from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.mistral import Mistral, RollingCache
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_15 as checks
 from minillama.teach.drawings import nb_15 as drawings
 from minillama.training.intervals import interval, paired_difference
 
 transformers.utils.logging.disable_progress_bar()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The cache grows with the text, and nobody stops it
 #
 # While a model writes, it keeps keys and values of all that it has read. Notebook 05 counted them. Llama 2 7B has thirty-two key-value heads, since its grouped-query attention begins at 34B.
@@ -44,7 +44,7 @@ transformers.utils.logging.disable_progress_bar()
 #
 # Llama 2 was not made for such lengths, so the red line is arithmetic and no use case. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 llama, mistral = (LlamaConfig.named(name) for name in ("llama-2-7b", "mistral-7b"))
 window = paper.context("mistral", "swa").value["window"]
 lengths = [1024 * 2**n for n in range(6)]
@@ -58,7 +58,7 @@ show(drawings.draw_cache(lengths, kept),
      "7B, a quarter of that with eight heads, and level from four thousand tokens on "
      "with a window.", name="15_cache")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-mistral", "short"]
 # ## Meta employees, Mistral AI: who went where
 #
 # Llama 1 has fourteen authors. Two of them, Guillaume Lample and Timothée Lacroix, founded Mistral AI with Arthur Mensch of DeepMind in the spring of 2023. They did not sign Llama 2; its acknowledgements thank them for having helped to start it.
@@ -68,7 +68,7 @@ show(drawings.draw_cache(lengths, kept),
 #
 # Counts of who left are of May 2025, by the press; say the date with the number. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 names = {"founders": "who founded it", "not-llama2-authors": "the founders and Llama 2",
          "overlap-authors": "who signed all three papers",
          "llama1-departures": "Llama 1 authors who left Meta, by May 2025",
@@ -85,7 +85,7 @@ rows = [[names["founders"], "; ".join(
         [names["llama1-at-mistral"], facts["llama1-at-mistral"]["count"]]]
 table(rows, ["", "by the sources of the ledger"], "People between three papers")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## From a round without a product to a model in fifteen weeks
 #
 # Dates are those of the ledger. When the company was founded, sources do not agree: April or May 2023. A hundred and five million euros were raised before there was anything to show.
@@ -95,7 +95,7 @@ table(rows, ["", "by the sources of the ledger"], "People between three papers")
 #
 # Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 when = {name: paper.context("mistral", name).value["date"]
         for name in ("seed", "release", "series-a")}
 out = paper.fact("paper_v1_date").value
@@ -110,7 +110,7 @@ show(drawings.draw_timeline(events),
      "A line of the year 2023 with four dates: a seed round in June, Llama 2 in July, "
      "Mistral 7B in September, a second round in December.", name="15_timeline")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-mistral"]
 # ## The idea: look back a little, and let layers do the rest
 #
 # Every token sees itself and the $W - 1$ tokens before it. What nobody will look at again need not be kept: position $i$ is stored in slot $i \bmod W$, over what lay there. Move the sliders.
@@ -120,11 +120,11 @@ show(drawings.draw_timeline(events),
 #
 # Ask what is lost. Expect "everything before the window". The next but one slide measures why that is wrong. Three minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 frames(drawings.draw_window, drawings.describe_window, figsize=(9.5, 3.7),
        window=[2, 4, 8], tokens_read=[1, 3, 6, 9, 13])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: a band in place of a triangle
 #
 # Queries and keys carry their positions, since in a cache that rolls the place of a key says nothing about where it stands in the text.
@@ -134,7 +134,7 @@ frames(drawings.draw_window, drawings.describe_window, figsize=(9.5, 3.7),
 #
 # Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("band_mask")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -215,7 +215,7 @@ peak = ours.abs().max()  # differences are given as a share of it
 print(f"largest difference {(ours - by_hand).abs().max() / peak:.1e}")
 assert (ours - by_hand).abs().max() < 1e-5 * peak
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is it right? The Mistral of transformers
 #
 # The library that serves Mistral 7B to the world has a class for it. We give the tiny base of notebook 07 a window, write it to a folder, open it there with the same window, and compare. Then we tell the library a window that is wider by one.
@@ -227,7 +227,7 @@ assert (ours - by_hand).abs().max() < 1e-5 * peak
 #
 # The second line of the output is the control: a check that cannot fail shows nothing. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 base = stages.get("base")
 big = Mistral(base.model.config, window=8).eval()
 big.load_state_dict(base.model.state_dict())
@@ -247,7 +247,7 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
               "largest logit")
         assert (gap < 1e-5) == (theirs == 8)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal", "talk"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: append to a cache that rolls
 #
 # What was stored and what is new are handed to attention side by side. Only then are the slots written.
@@ -257,7 +257,7 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
 #
 # Two minutes.
 
-# %% tags=["formal", "remove-input", "talk"]
+# %% tags=["formal", "remove-input"]
 algorithm("rolling_cache", source=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -284,7 +284,7 @@ with torch.no_grad():
         print(f"{len(cuts):2d} pieces: largest difference {gap:.1e}")
         assert gap < 1e-5
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## How far does news travel? One window a layer
 #
 # A token sees $W - 1$ tokens before it, and these have seen $W - 1$ before them. We take the gradient of the last token's state after each layer at every token's embedding: where it is zero, nothing has arrived.
@@ -309,7 +309,7 @@ def influence(model, tokens: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 grids, text = {}, tokens[:1, :33]
 for name, wide in (("window 4", 4), ("window 8", 8), ("full attention", 33)):
     trial = Mistral(shape, wide)
@@ -328,7 +328,7 @@ show(drawings.draw_reach(grids),
 #
 # Ask what a model would have to do to use the far end: copy a fact forward, window by window, before it knows that it will be asked. Two minutes.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: write first, then read
 #
 # The cache of notebook 05 writes new keys and returns what it holds. Do the same with slots, and read a text in pieces of six through a window of eight.
@@ -353,7 +353,7 @@ class Hasty(RollingCache):
         return last - (last - torch.arange(self.window)) % self.window
 
 
-# %% tags=["result", "remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["result", "remove-input"] slideshow={"slide_type": "subslide"}
 with torch.no_grad():
     for name, kind in (("fails", Hasty), ("passes", RollingCache)):
         for size in (1, 6):
@@ -397,7 +397,7 @@ first = int((gap > 1e-4).nonzero()[0])
 print(f"right up to token {first}, then off by up to {gap.max():.2f}")
 assert first == model.window
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The tiny Mistral beside the tiny Llama
 #
 # The small models of notebook 07 again, two layers, texts of 128 tokens, the same batches. They differ in the window alone: 8, 32, or the whole text. Three seeds.
@@ -409,17 +409,20 @@ assert first == model.window
 #
 # Do not explain it yet; ask for explanations and keep them for the next slide. Two candidates: what is near is all that matters here, or the narrow model learns faster. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 study = stages.get("windows")
 widths = sorted({row["window"] for row in study})
 label = {w: "full attention" if w == widths[-1] else f"window {w}" for w in widths}
 losses = {w: [row["loss"] for row in study if row["window"] == w] for w in widths}
+holds(paired_difference(losses[widths[0]], losses[widths[-1]]).high < 0,
+      "the narrowest window is ahead, and its interval leaves out zero")
+holds(sum(losses[8]) < sum(losses[32]) < sum(losses[widths[-1]]),
+      "the narrower the window, the lower the loss")
 show(drawings.draw_losses({label[w]: interval(losses[w]) for w in widths}),
      "Held-out loss of windows of 8, 32 and 128 tokens with intervals over three "
      "seeds: the narrower, the lower.", name="15_losses")
-assert sum(losses[widths[0]]) < sum(losses[widths[-1]])
 
-# %% tags=["remove-input", "talk"] slideshow={"slide_type": "subslide"}
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 rows = []
 for narrow in widths[:-1]:
     gap = paired_difference(losses[narrow], losses[widths[-1]])
@@ -449,7 +452,8 @@ table(rows, ["", "loss above full attention (nats)", "95% interval", "shown?"],
 curves = {label[w]: [sum(column) / 3 for column in zip(*(
     row["by_position"] for row in study if row["window"] == w))] for w in widths}
 early = {name: sum(curve[1:8]) / 7 for name, curve in curves.items()}
-assert early[label[8]] < early[label[widths[-1]]]  # where nothing is hidden
+holds(early[label[8]] < early[label[widths[-1]]],
+      "the narrow window is ahead from the first tokens, where nothing is hidden")
 show(drawings.draw_positions(curves),
      "Held-out loss against position for three windows: all fall steeply at first; the "
      "window of eight lies below the others from the first tokens on.",
@@ -484,7 +488,7 @@ table(rows, ["", "keys and values", "feed-forward", "all"],
 counted = paper.context("models", "mistral-7b").value["params_recomputed"]
 assert mistral.parameter_count() == counted
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 7B: what the window saves
 #
 # Operations of one new token are those of the weights and those of attention. Only attention grows with the text, and a window stops it.
@@ -496,7 +500,7 @@ assert mistral.parameter_count() == counted
 #
 # So a number may be right and still not be what one thought it was. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 rows = []
 for n in (4096, 16_384, 32_768, 131_072):
     full, banded = (mistral.flops_per_token(k) for k in (n, min(n, window)))
@@ -509,7 +513,7 @@ table(rows, ["tokens", "full (GFLOP)", "window", "ratio", "full (GiB)",
 eighth = paper.context("mistral", "rolling-buffer").value["saving_at_32k"]
 assert f"{rows[2][-1]:.0f}x" == eighth and rows[1][3] < 1.5
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk", "predict"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-mistral", "short", "predict"]
 # ## The claim: better than Llama 2 13B on every benchmark
 #
 # The abstract says so. Table 2 of the same paper has twelve benchmarks, all measured by Mistral with the same program. We subtract.
@@ -521,7 +525,7 @@ assert f"{rows[2][-1]:.0f}x" == eighth and rows[1][3] < 1.5
 #
 # Large are the differences in code and mathematics; small ones are within what another program would give, as the next slide shows. Three minutes.
 
-# %% tags=["result", "remove-input", "talk"]
+# %% tags=["result", "remove-input"]
 scores = paper.context("mistral", "scores").value
 gains = [a - b for a, b in zip(scores["Mistral 7B"], scores["Llama 2 13B"])]
 worse = [name for name, gain in zip(scores["columns"], gains) if gain < 0]
@@ -553,7 +557,7 @@ table(rows, ["benchmark", "Llama 2 paper", "Mistral paper", "difference"],
       "Llama 2 13B, percent", ".1f")
 assert max(abs(row[3]) for row in rows) > 0.5
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports, and what it keeps to itself
 #
 # The weights came under {{context:mistral.release.license}}, freer than Llama's licence. What they were trained on, and on how many tokens, is not said. Llama 2 gives fewer rights and more facts.
@@ -563,7 +567,7 @@ assert max(abs(row[3]) for row in rows) > 0.5
 #
 # Its chat version was tuned on public instruction data alone, without reinforcement learning. Two minutes.
 
-# %% tags=["remove-input", "talk"]
+# %% tags=["remove-input"]
 rows = [["licence of the weights", "community licence of Meta",
          paper.context("mistral", "release").value["license"]],
         ["training tokens", paper.context("models", "llama2-7b").value["tokens"],
@@ -574,7 +578,7 @@ rows = [["licence of the weights", "community licence of Meta",
          "public instructions, no RLHF"]]
 table(rows, ["", "Llama 2 7B", "Mistral 7B"], "Two kinds of open")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What changed since: the window went, the grouped heads stayed
 #
 # The next version of the same model, of March 2024, dropped the window and raised the base of RoPE to {{context:mistral.swa-dropped.rope_base|,}} for a context of {{context:mistral.swa-dropped.context|,}} tokens. Mixtral, of December 2023, has none either. Grouped-query attention is in Llama 3 at every size.
@@ -649,7 +653,7 @@ def cache_bytes(length: int, window: int | None, layers: int, kv_heads: int,
 
 checks.check_cache_bytes(cache_bytes)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["talk"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
 # Mistral 7B is Llama 2 with eight key-value heads, a wider feed-forward layer, and a window. The window makes the cache level and lets news travel one window a layer, ever fainter; our tiny models even learn faster through it. The founders signed Llama 1 and not Llama 2. The claim holds on eleven benchmarks of twelve, and two measurements of one model differ by more than some of the differences.

@@ -1,7 +1,8 @@
 """The graph of trained things: tokenizer -> corpus -> base -> the chat models.
 
 ``get("base")`` gives the trained model, made on the spot where it is missing; see
-artifacts.py for how results are kept, and stages_chat.py for what follows base.
+artifacts.py for how results are kept; stages_chat.py, stages_safety.py and
+stages_evaluation.py for what follows base.
 """
 
 import json
@@ -21,6 +22,8 @@ from .files import write_json
 from .generation import generate
 from .model import Llama
 from .stages_chat import CHAT_STAGES
+from .stages_evaluation import EVALUATION_STAGES
+from .stages_safety import SAFETY_STAGES
 from .tokenizer import Tokenizer
 from .training import ablations, windows
 from .training.data import TokenStream
@@ -167,4 +170,6 @@ STAGES.update({stage.name: stage for stage in (
     Stage("windows", ("corpus",), {"windows": windows.WINDOWS}, _make_windows,
           _open_windows, ("minillama.training.windows",), 30),
     *CHAT_STAGES,
+    *SAFETY_STAGES,
+    *EVALUATION_STAGES,
 )})

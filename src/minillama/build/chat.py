@@ -25,17 +25,23 @@ LEGEND = ('base knows no chat format and continues "Question: ... Answer:" up to
           "log pi - log pi_SFT of this one answer, in nats.")
 
 
-def main(names: Sequence[str] = ()) -> int:
-    """Answer questions until the input ends; ``names`` may hold a temperature."""
+def main(names: Sequence[str] = (), model: str = "") -> int:
+    """Answer questions until the input ends; ``names`` may hold a temperature.
+
+    ``model`` is a checkpoint to talk to (see chat_model.py) in place of the three.
+    """
     temperature = _temperature(names)
     if sys.stdin is None:
         raise UserError("there is no input to read questions from")
-    playground = assemble(stages.get("base"), stages.get("sft"), stages.get("rlhf")[0])
     by_hand = sys.stdin.isatty()
     # bytes that are no text arrive as half characters, which the playground refuses
     sys.stdin.reconfigure(encoding=None if by_hand else "utf-8",
                           errors="surrogateescape")
     sys.stdout.reconfigure(errors="replace")
+    if model:
+        from . import chat_model
+        return chat_model.main(model, _typed() if by_hand else _piped(), temperature)
+    playground = assemble(stages.get("base"), stages.get("sft"), stages.get("rlhf")[0])
     try:
         converse(playground, _typed() if by_hand else _piped(), temperature,
                  echo=not by_hand)

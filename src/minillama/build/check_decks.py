@@ -161,6 +161,18 @@ def screenshots(deck: Path, folder: Path) -> None:
         browser.close()
 
 
+def write_page(page_file: Path, target: Path) -> None:
+    """A plain page as a tagged PDF, in the size that its style sheet asks for."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find_browser(),
+                                       args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.goto(page_file.resolve().as_uri())
+        page.pdf(path=target, prefer_css_page_size=True, print_background=True,
+                 tagged=True)
+        browser.close()
+
+
 def write_pdf(deck: Path, target: Path) -> None:
     """The deck as a tagged PDF, one page a slide."""
     with sync_playwright() as play:

@@ -19,8 +19,10 @@ VERBS = {
     "test": "run the tests",
     "lab": "open JupyterLab on the notebooks",
     "slides": "say where the decks lie; --pdf writes PDFs beside them",
+    "talk": "write the talk, its short cut and a handout, with PDFs; --presenters",
     "student": "say where the student editions lie",
-    "chat": "put questions to base, SFT and RLHF-V5; a number is the temperature",
+    "chat": "put questions to base, SFT and RLHF-V5, or to --model FOLDER; a number is "
+            "the temperature",
     "stages": "list the trained stages, or make the ones named",
     "doctor": "say what is wrong with this machine and how to mend it",
     "clean": "remove build/ and artifacts/",
@@ -47,6 +49,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("verb", choices=VERBS, metavar="VERB")
     parser.add_argument("names", nargs="*", help="notebooks (03) or stages (base)")
     parser.add_argument("--pdf", action="store_true", help="with slides: PDFs too")
+    parser.add_argument("--presenters", metavar="NAMES", default="",
+                        help="with talk: who gives it, names separated by commas")
+    parser.add_argument("--model", metavar="FOLDER", default="",
+                        help="with chat: a checkpoint in any of three layouts")
     args, rest = parser.parse_known_args(arguments)
     if rest and args.verb not in ("test", "lab"):
         parser.error(f"unknown option {rest[0]}")
@@ -111,6 +117,20 @@ def _slides(args: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
+def _talk(args: argparse.Namespace, _rest: list[str]) -> int:
+    from . import make, talk
+    from .check_decks import find_browser
+    names = [name.strip() for name in args.presenters.split(",") if name.strip()]
+    make.build()
+    talk.write(names)
+    if find_browser() is None:
+        print("no PDFs: they need a Chromium, Chrome or Edge")
+    else:
+        talk.write_pdfs()
+    print(f"the talk, its short cut and the handout lie in {talk.TALK}")
+    return 0
+
+
 def _student(args: argparse.Namespace, _rest: list[str]) -> int:
     from . import make
     make.build(args.names or None)
@@ -129,7 +149,7 @@ def _stages(args: argparse.Namespace, _rest: list[str]) -> int:
 
 def _chat(args: argparse.Namespace, _rest: list[str]) -> int:
     from . import chat
-    return chat.main(args.names)
+    return chat.main(args.names, args.model)
 
 
 def _doctor(_args: argparse.Namespace, _rest: list[str]) -> int:
@@ -147,7 +167,7 @@ def _clean(_args: argparse.Namespace, _rest: list[str]) -> int:
 
 
 COMMANDS = {"build": _build, "check": _check, "test": _test, "lab": _lab,
-            "slides": _slides, "student": _student, "chat": _chat,
+            "slides": _slides, "talk": _talk, "student": _student, "chat": _chat,
             "stages": _stages, "doctor": _doctor, "clean": _clean}
 
 if __name__ == "__main__":

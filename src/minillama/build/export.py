@@ -1,5 +1,6 @@
 """Decks and pages: one self-contained HTML file each."""
 
+import html
 from functools import cache
 
 import nbformat
@@ -7,6 +8,7 @@ from nbconvert.exporters import HTMLExporter, SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from ..teach.findings import MARK
 from .paths import TEMPLATES
 from .source import slide_type, tags
 from .student import strip_solutions
@@ -47,6 +49,32 @@ def _notes_last(notebook: NotebookNode) -> NotebookNode:
     return copied
 
 
+def otherwise(cell: NotebookNode) -> list[str]:
+    """What came out otherwise than the text says, by ``teach.holds``."""
+    return [output.metadata[MARK] for output in cell.get("outputs", [])
+            if MARK in output.get("metadata", {})]
+
+
+def _otherwise_in_notes(notebook: NotebookNode) -> NotebookNode:
+    """Such remarks are for who presents: they go into the notes of their slide, where
+    they take no room from it."""
+    copied, held = nbformat.from_dict(notebook), list[str]()
+    for cell in copied.cells:
+        if slide_type(cell) in ("slide", "subslide"):
+            held = []
+        held += otherwise(cell)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs
+                            if MARK not in o.get("metadata", {})]
+        elif slide_type(cell) == "notes":
+            cell.source = "\n\n".join([*map(_escaped, held), cell.source])
+    return copied
+
+
+def _escaped(text: str) -> str:
+    return f"**{html.escape(text)}**"
+
+
 def _for_a_class(notebook: NotebookNode) -> NotebookNode:
     """Results appear when asked for, after the prediction; exercises are unsolved."""
     copied = nbformat.from_dict(notebook)
@@ -61,7 +89,7 @@ def _for_a_class(notebook: NotebookNode) -> NotebookNode:
 def deck(notebook: NotebookNode, name: str) -> str:
     """The slides of a notebook as one HTML file."""
     resources = {"metadata": {"name": name}}
-    prepared = _notes_last(_for_a_class(notebook))
+    prepared = _otherwise_in_notes(_notes_last(_for_a_class(notebook)))
     return _exporter("deck").from_notebook_node(prepared, resources)[0]
 
 

@@ -111,7 +111,8 @@ def _numbers(path: Path, notebook: NotebookNode) -> list[str]:
     found = []
     raw = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
     asserted = " ".join(line for c in notebook.cells if c.cell_type == "code"
-                        for line in c.source.splitlines() if "assert" in line)
+                        for line in c.source.splitlines()
+                        if "assert" in line or "holds(" in line)
     for cell, filled in zip(raw, notebook.cells):
         if cell.cell_type != "markdown":
             continue

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from .. import stages
 from ..errors import UserError
 from ..files import write_bytes, write_text
-from . import export, readme
+from . import export, readme, talk
 from .check_decks import check, find_browser
 from .execute import execute
 from .incremental import (
@@ -22,6 +22,7 @@ from .incremental import (
 )
 from .jobs import Job, run_all
 from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, SLIDES, SOURCES, STUDENT
+from .reference_pages import write_reference_pages
 from .source import read, sources
 from .student import student_edition
 from .vendor import up_to_date, vendor
@@ -39,7 +40,7 @@ class Row:
     memory: int
     slides: int
     warnings: int
-    note: str = ""
+    otherwise: tuple[str, ...] = ()  # findings of the text that did not come out here
 
 
 def build(wanted: list[str] | None = None) -> list[Row]:
@@ -64,6 +65,10 @@ def build(wanted: list[str] | None = None) -> list[Row]:
                 run(SOURCES / f"{job.name}.py")
     rows = [_publish(path) for path in chosen]
     _check_slides(chosen)
+    if wanted is None and (SOURCES / "talk.json").exists():
+        talk.write()
+    if (SOURCES / "talk.json").exists():  # the whole series, not a part of it
+        write_reference_pages()
     readme.write_index()
     readme.write_figures()
     if wanted is None:
@@ -148,6 +153,8 @@ def run(path: Path) -> NotebookNode:
     remember(path.stem, key=key, cells=digest,
              seconds=round(measured.seconds, 1), memory=measured.memory,
              warnings=measured.warnings, published="",
+             otherwise=[text for cell in notebook.cells
+                        for text in export.otherwise(cell)],
              figures=sorted(p.stem for p in draft_figures.glob("*.json")))
     print(f"{path.stem}: {measured.seconds:.0f} s, "
           f"{measured.memory / 2**20:.0f} MB, notebooks/{written.name}")
@@ -178,7 +185,8 @@ def _publish(path: Path) -> Row:
             write_text(file, make())
         remember(path.stem, published=templates_key(), checked="")
     return Row(path.stem, known["seconds"], known["memory"],
-               export.count_slides(notebook), known["warnings"])
+               export.count_slides(notebook), known["warnings"],
+               tuple(known.get("otherwise", ())))
 
 
 def _check_slides(paths: list[Path]) -> None:
@@ -208,4 +216,5 @@ def report(rows: list[Row]) -> str:
              f"{'warnings':>10}"]
     lines += [f"{r.name:<18}{r.seconds:>8.0f}{r.memory / 2**20:>9.0f}{r.slides:>8}"
               f"{r.warnings:>10}" for r in rows]
+    lines += [f"{r.name}: {text}" for r in rows for text in r.otherwise]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import nbformat
 
 from ..files import write_text
+from ..paper.map import coverage
 from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, ROOT, SLIDES, STUDENT
 from .source import sources
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .make import Row
 
 BEGIN, END = "<!-- notebooks: begin -->", "<!-- notebooks: end -->"
+COVERAGE = "<!-- coverage: begin -->", "<!-- coverage: end -->"
 
 
 def _title(stem: str) -> str:
@@ -24,7 +26,8 @@ def _title(stem: str) -> str:
 
 
 def write_table(rows: "list[Row]") -> None:
-    """The table of notebooks in the README, with times and memory as measured."""
+    """The README's tables: notebooks with times and memory as measured, and what of the
+    paper they cover."""
     readme = ROOT / "README.md"
     if not readme.exists():
         return
@@ -33,11 +36,16 @@ def write_table(rows: "list[Row]") -> None:
              "| --- | --- | ---: | ---: | ---: |"]
     lines += [f"| [{r.name}](notebooks/{r.name}.ipynb) | {_title(r.name)} | {r.slides} "
               f"| {r.seconds:.0f} s | {r.memory / 2**20:.0f} MB |" for r in rows]
-    table = "\n".join([BEGIN, *lines, END])
-    new = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: table, text,
-                 flags=re.S)
+    new = _between(text, BEGIN, END, "\n".join(lines))
+    new = _between(new, *COVERAGE, f"\n{coverage()}\n")
     if new != text:
         write_text(readme, new)
+
+
+def _between(text: str, begin: str, end: str, content: str) -> str:
+    """The text with new content between two marks, or as it was without them."""
+    return re.sub(re.escape(begin) + ".*?" + re.escape(end),
+                  lambda _: f"{begin}\n{content}\n{end}", text, flags=re.S)
 
 
 def write_figures() -> None:
@@ -53,9 +61,34 @@ def write_figures() -> None:
     write_text(FIGURES / "README.md", "\n".join(lines))
 
 
+TALK = (("talk", "html", "talk"), ("short", "html", "short cut"),
+        ("handout", "html", "handout"), ("talk", "pdf", "talk as PDF"),
+        ("short", "pdf", "short cut as PDF"), ("handout", "pdf", "handout as PDF"))
+
+
+def _talk_row() -> str:
+    """Links to what there is of the talk."""
+    links = " · ".join(f'<a href="talk/{stem}.{kind}">{label}</a>'
+                       for stem, kind, label in TALK
+                       if (OUT / "talk" / f"{stem}.{kind}").exists())
+    return f"<li><b>The talk</b><br>{links}</li>\n" if links else ""
+
+
+REFERENCE = (("map", "map of the paper"), ("glossary", "glossary"),
+             ("bibliography", "bibliography"))
+
+
+def _reference_row() -> str:
+    """Links to the pages that belong to the whole series."""
+    links = " · ".join(f'<a href="pages/{stem}.html">{label}</a>'
+                       for stem, label in REFERENCE
+                       if (PAGES / f"{stem}.html").exists())
+    return f"<li><b>To look up</b><br>{links}</li>\n" if links else ""
+
+
 def write_index() -> None:
     """build/index.html: one page that leads to every deck, page and edition."""
-    rows = ""
+    rows = _talk_row() + _reference_row()
     for path in sources():
         if not (NOTEBOOKS / f"{path.stem}.ipynb").exists():
             continue

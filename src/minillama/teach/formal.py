@@ -6,7 +6,9 @@ layer, $N$ tokens in the vocabulary, $L$ layers. Rows are tokens.
 """
 
 from .formal_alignment import ALIGNMENT
+from .formal_evaluation import EVALUATION
 from .formal_mistral import MISTRAL
+from .formal_safety import SAFETY
 from .notation import Algorithm
 from .notation import steps as _steps
 
@@ -177,6 +179,8 @@ ALGORITHMS = {
         ("minillama.training.team:Team.train_step",)),
     **ALIGNMENT,
     **MISTRAL,
+    **EVALUATION,
+    **SAFETY,
 }
 # The whole of Llama 2, in the order in which a token meets it.
 LLAMA_2 = ("llama", "block", "rms_norm", "grouped_query_attention", "rotary_table",

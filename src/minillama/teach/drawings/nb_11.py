@@ -221,8 +221,8 @@ def draw_overoptimisation(panels: Mapping[str, Mapping[str, tuple[Rows, str]]],
         twin.spines["right"].set_visible(True)
         ax.set_title("the truth" if judge == "truth" else f"{judge} reward model",
                      fontsize=14)
-    fig.suptitle("A judge that errs is found out by PPO", x=0.01, ha="left",
-                 fontsize=16, fontweight="semibold")
+    fig.suptitle("The better the judge, the better the truth at the end", x=0.01,
+                 ha="left", fontsize=16, fontweight="semibold")
     axes[0].set_ylabel("true utility (full lines)")
     twin.set_ylabel("score (dotted lines)")
     axes[0].legend(loc="lower left", fontsize=12)
@@ -242,7 +242,7 @@ def draw_wins(panels: Mapping[str, Sequence[Interval]], versions: Sequence[str]
     ax.axhline(50, color=COLOURS["grey"], ls="--", lw=1.5)
     ax.set_xticks(range(len(versions)), versions)
     ax.set(ylabel="wins against SFT, ties half (%)")
-    ax.set_title("The judge that trained it counts more wins than the truth")
+    ax.set_title("In the mean the judge that trained it counts more wins")
     ax.legend(loc="upper left", fontsize=12)
     return fig
 

@@ -65,8 +65,14 @@
     deck.layout();
   };
 
+  // in the talk the page number follows the name of the section
+  const numbered = slide => {
+    const mark = slide && slide.querySelector('[data-section]'), label = document.createElement('span');
+    label.textContent = mark ? `${mark.dataset.section} \u00b7 ` : '';
+    return [label.innerHTML + (deck.getSlidePastCount(slide) + (slide ? 1 : 0)), '/', deck.getTotalSlides()];
+  };
   const deck = window.deck = new Reveal(document.querySelector('.reveal'), {width: W, height: H, margin: 0.04, minScale: .1, maxScale: 4,
-    center: false, hash: true, slideNumber: 'c/t', transition: 'none', pdfSeparateFragments: false, plugins: [RevealNotes]});
+    center: false, hash: true, slideNumber: numbered, transition: 'none', pdfSeparateFragments: false, plugins: [RevealNotes]});
   for (const e of ['fragmentshown', 'fragmenthidden', 'slidechanged']) deck.on(e, paint);
   deck.on('pdf-ready', fitAll);
   deck.addKeyBinding({keyCode: 68, key: 'D', description: 'Dark or light'}, () => document.body.classList.toggle('dark'));

@@ -1,0 +1,4 @@
+"""What a model is worth: multiple choice by likelihood, win rates, safety, claims.
+
+In reading order: multiple_choice, wins, contamination, safety.
+"""

@@ -791,23 +791,10 @@ columns = ["size", "6ND", "GPU hours", "of peak", "MWh", "tCO2eq, ours", "printe
 steps = f"{tokens / paper.fact('global_batch').value:,.0f}"
 table(rows, columns, f"Table 2 recomputed; {steps} steps; parameters of 34B inferred")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
-# ## Many processes take one step: add up surprises, never means
-#
-# `torchrun --nproc-per-node 8 -m minillama.training.pretrain --shard --out FOLDER` runs the same loop in eight processes. Each process reads its rows of the batch; the curve stays that of one.
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Ask what happens if each process takes its own mean and the means are averaged. Expect "the same". Targets are masked, so one process may have three and another three hundred, and each would weigh as much: exercise 3 meets the same slip.
-#
-# Step 3 is where machines talk. The README says how to start this on several of them. Three minutes.
-
-# %% tags=["formal", "remove-input"]
-algorithm("shared_step")
-
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: what training remembers fits no single GPU
 #
-# A weight, its gradient and AdamW's two means are four numbers of 32 bits for each parameter. DDP keeps all of them on every GPU, FSDP a share. Llama 2 was trained on A100s of 80 GB; up to {{fact:roce_scaling}} of them worked well together.
+# A weight, its gradient and AdamW's two means are four numbers of 32 bits for each parameter. `torchrun --nproc-per-node 8 -m minillama.training.pretrain --shard` runs this notebook's loop in eight processes that keep a share each. Llama 2 had A100s of 80 GB; up to {{fact:roce_scaling}} of them worked well together.
 #
 # **Predict.** How many such GPUs does it take to hold what 70B has to remember? And how many days are its GPU hours, if that many run at once?
 
@@ -833,6 +820,14 @@ columns = ["size", "parameters (billions)", "remembered", "GPUs to hold it",
 table(rows, columns, f"What has to be held; a batch is {windows:.0f} windows of "
                      f"{paper.fact('context_length').value:,} tokens; "
                      "parameters of 34B inferred")
+
+# %% slideshow={"slide_type": "subslide"} tags=["formal", "remove-input"]
+algorithm("shared_step")  # add up surprises, never means
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The same step as before, taken by many processes: each reads its rows of the batch, and the curve stays that of one. Ask what happens if each takes its own mean and the means are averaged. Expect "the same". Targets are masked, so one process may have three and another three hundred, and each would weigh as much: exercise 3 meets the same slip.
+#
+# Step 3 is where machines talk. The README says how to start this on several of them. Three minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## How the models before differ: few tokens for many parameters

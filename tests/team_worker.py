@@ -297,5 +297,4 @@ def full(folder):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     globals()[sys.argv[1]](Path(sys.argv[2]))

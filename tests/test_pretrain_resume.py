@@ -15,7 +15,8 @@ from minillama.errors import UserError
 from minillama.model import Llama
 from minillama.training import ablations, pretrain as room
 from minillama.training.data import TokenStream
-from minillama.training.pretrain import Settings, evaluate, main, pretrain
+from minillama.training.command import main
+from minillama.training.pretrain import Settings, evaluate, pretrain
 
 SETTINGS = Settings(steps=11, batch=2, length=8, peak=1e-2, warmup=3, evaluate_every=4)
 

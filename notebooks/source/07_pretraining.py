@@ -792,6 +792,44 @@ steps = f"{tokens / paper.fact('global_batch').value:,.0f}"
 table(rows, columns, f"Table 2 recomputed; {steps} steps; parameters of 34B inferred")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## At 70B: what training remembers fits no single GPU
+#
+# A weight, its gradient and AdamW's two means are four numbers of 32 bits for each parameter. `torchrun --nproc-per-node 8 -m minillama.training.pretrain --shard` runs this notebook's loop in eight processes that keep a share each. Llama 2 had A100s of 80 GB; up to {{fact:roce_scaling}} of them worked well together.
+#
+# **Predict.** How many such GPUs does it take to hold what 70B has to remember? And how many days are its GPU hours, if that many run at once?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Expect "two or three": they count the weights in 16 bits only. Activations come on top, and recomputing them is the usual bargain.
+#
+# Then divide the batch by the context: it has fewer windows than there are GPUs. So rows alone cannot feed them all, and the model itself has to be cut as well. How Meta did it, and on how many GPUs each size ran, the paper does not say. Four minutes.
+
+# %% tags=["result", "remove-input"]
+gpus, rows = paper.fact("roce_scaling").value, []
+for size in ("7B", "13B", "34B", "70B"):
+    n = LlamaConfig.named(f"llama-2-{size.lower()}").parameter_count()
+    remembered = 16 * n  # bytes
+    hours = next(r[1] for r in printed.rows if r[0].endswith(size))
+    rows.append([size, f"{n / 1e9:.1f}", f"{remembered / 1e9:,.0f} GB",
+                 math.ceil(remembered / 80e9), f"{remembered / gpus / 1e9:.2f} GB",
+                 f"{hours:,}", f"{hours / gpus / 24:.1f}"])
+assert remembered > 1e12 and rows[0][3] == 2 and 13 <= rows[-1][3] <= 15
+windows = paper.fact("global_batch").value / paper.fact("context_length").value
+assert windows < gpus
+columns = ["size", "parameters (billions)", "remembered", "GPUs to hold it",
+           f"share of {gpus:,}", "GPU hours", f"days on {gpus:,}"]
+table(rows, columns, f"What has to be held; a batch is {windows:.0f} windows of "
+                     f"{paper.fact('context_length').value:,} tokens; "
+                     "parameters of 34B inferred")
+
+# %% slideshow={"slide_type": "subslide"} tags=["formal", "remove-input"]
+algorithm("shared_step")  # add up surprises, never means
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The same step as before, taken by many processes: each reads its rows of the batch, and the curve stays that of one. Ask what happens if each takes its own mean and the means are averaged. Expect "the same". Targets are masked, so one process may have three and another three hundred, and each would weigh as much: exercise 3 meets the same slip.
+#
+# Step 3 is where machines talk. The README says how to start this on several of them. Three minutes.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## How the models before differ: few tokens for many parameters
 #
 # Chinchilla found that a fixed sum of arithmetic is best spent on about twenty tokens for each parameter. The architecture hardly changed between the rows of the next table. This number did.

@@ -164,6 +164,19 @@ ALGORITHMS = {
                r"$G \leftarrow G \cdot \min(1, 1 / \lVert G \rVert)$",
                "AdamW moves the weights at the given rate"),
         ("minillama.training.optimisation:train_step",)),
+    "shared_step": Algorithm(
+        "One step of training, shared by $K$ processes",
+        ("this process's rows of the batch, in parts; model; AdamW; rate",),
+        "loss, gradient norm, of the whole batch",
+        _steps(r"$n \leftarrow$ unmasked targets of all processes together",
+               r"$\mathcal{L} \leftarrow \frac{K}{n} \sum -\log p(\text{target})$ over "
+               "the unmasked targets of a part",
+               r"$G \leftarrow G +$ mean of $\nabla \mathcal{L}$ over all processes; "
+               "DDP keeps all of it, FSDP a share; repeat from step 2",
+               r"$G \leftarrow G \cdot \min(1, 1 / \lVert G \rVert)$, the norm over "
+               "all shares",
+               "AdamW moves the weights, or a share of them, at the given rate"),
+        ("minillama.training.team:Team.train_step",)),
     **ALIGNMENT,
     **MISTRAL,
     **EVALUATION,

@@ -7,6 +7,7 @@ must not be asked to foresee an unrelated document: the target that crosses a bo
 is masked. Attention across a border stays open, as in Llama 2 and its reference.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ IGNORED = -100  # a target that earns no loss; torch's own default
 
 @dataclass(frozen=True)
 class TokenStream:
-    """All documents in a row. ``tokens`` is (n_tokens,), int64.
+    """All documents in a row. ``tokens`` is (n_tokens,), int64, or what can be cut like
+    it without being read whole (shards.py).
 
     ``learnt`` (n_tokens,) is true for the tokens that earn a loss; None means all.
     """
@@ -73,9 +75,8 @@ class TokenStream:
             targets[~chosen] = IGNORED
         return inputs, targets
 
-    def batch(self, step: int, size: int, length: int, seed: int = 0
-              ) -> tuple[Tensor, Tensor]:
-        """The batch of a step, each (size, length): a function of step and seed alone.
+    def order(self, step: int, size: int, length: int, seed: int = 0) -> list[int]:
+        """Which windows make the batch of a step: a function of step and seed alone.
 
         Every window comes once before any comes twice. Since the order follows from
         the step, a resumed run needs to remember nothing else.
@@ -84,12 +85,20 @@ class TokenStream:
         if n < 1:
             raise UserError(f"the text has {len(self.tokens)} tokens, too few for one "
                             f"window of {length}: give more text or a shorter window")
-        rows = []
-        for place in range(step * size, (step + 1) * size):
-            order = _shuffled(n, seed, place // n)
-            rows.append(self.window(int(order[place % n]), length))
+        return [int(_shuffled(n, seed, place // n)[place % n])
+                for place in range(step * size, (step + 1) * size)]
+
+    def batch(self, step: int, size: int, length: int, seed: int = 0
+              ) -> tuple[Tensor, Tensor]:
+        """The batch of a step, each (size, length)."""
+        rows = [self.window(index, length)
+                for index in self.order(step, size, length, seed)]
         inputs, targets = zip(*rows)
         return torch.stack(inputs), torch.stack(targets)
+
+    def digest(self) -> str:
+        """SHA-256 of the tokens as int64, by which a resumed run knows its text."""
+        return hashlib.sha256(self.tokens.numpy().tobytes()).hexdigest()
 
 
 _ORDERS: dict[tuple[int, int, int], Tensor] = {}

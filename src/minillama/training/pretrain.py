@@ -1,30 +1,23 @@
 """The pretraining loop: resumable to the identical curve, and polite to the waiting.
 
-``python -m minillama.training.pretrain --out FOLDER [--text FILE] [--steps N]``
+``python -m minillama.training.pretrain --out FOLDER [--text FILE] [--steps N]``, or
+with many processes ``torchrun --nproc-per-node N -m minillama.training.pretrain ...``
 """
 
-import argparse
-import hashlib
-import io
+import runpy
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..checkpoint import save_pretrained
-from ..config import LlamaConfig
-from ..devices import device as pick_device
 from ..errors import UserError
-from ..files import write_bytes
-from ..model import Llama
-from ..pasture.generator import texts
-from ..pasture.reading import read_text
-from ..tokenizer import Tokenizer
 from .data import IGNORED, TokenStream
 from .optimisation import learning_rate, make_optimiser, next_token_loss, train_step
+from .state import Row, Run, State, StateFile
 
 # A terminal is redrawn every second; a log file would drown in that.
 PACE = 1.0 if sys.stderr.isatty() else 30.0
@@ -54,10 +47,6 @@ class Settings:
                             f"{self.steps} steps")
 
 
-Row = dict[str, float]
-Run = dict[str, int | float | str]  # what must be equal for a run to go on
-
-
 @torch.no_grad()
 def evaluate(model: torch.nn.Module, stream: TokenStream, length: int,
              batch: int = 32, most: int = 64) -> float:
@@ -78,118 +67,69 @@ def evaluate(model: torch.nn.Module, stream: TokenStream, length: int,
     return total / count
 
 
+class Alone:
+    """One process that does all the work. A Team (team.py) shares it among many, and
+    the loop below does not see the difference."""
+
+    is_first = True  # the one that speaks
+
+    def batch(self, stream: TokenStream, step: int, settings: Settings
+              ) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of a step, as far as they are this process's to learn."""
+        return stream.batch(step, settings.batch, settings.length, settings.seed)
+
+    def train_step(self, model: torch.nn.Module, optimiser: torch.optim.Optimizer,
+                   inputs: Tensor, targets: Tensor, rate: float) -> tuple[float, float]:
+        """Learn from a batch; loss and gradient norm of all of it."""
+        return train_step(model, optimiser, inputs, targets, rate)
+
+    def evaluate(self, model: torch.nn.Module, stream: TokenStream, length: int
+                 ) -> float:
+        """Mean held-out loss in nats per token."""
+        return evaluate(model, stream, length)
+
+
 def pretrain(
     model: torch.nn.Module, train: TokenStream, heldout: TokenStream,
     settings: Settings, state_file: Path | None = None,
     on_evaluation: Callable[[int, torch.nn.Module], None] | None = None,
     progress: bool = True, label: str = "pretraining",
+    crew: Alone | None = None, state: State | None = None,
 ) -> list[Row]:
     """Train in place; returns a row a step: step, loss, rate, norm, perhaps heldout.
 
     With ``state_file`` the run saves itself at every evaluation; an interrupted one
-    goes on from there, to the same curve as if never stopped.
+    goes on from there, to the same curve as if never stopped. ``crew`` and ``state``
+    stand in for one process and its file where there are many.
     """
+    crew, state = crew or Alone(), state or StateFile(state_file)
     optimiser = make_optimiser(model, settings.peak)
-    run = {**asdict(settings), "text": _digest(train.tokens.numpy().tobytes())}
-    log = _restore(state_file, model, optimiser, run)
+    run: Run = {**asdict(settings), "text": train.digest()}
+    log = state.restore(model, optimiser, run)
     where = next(model.parameters()).device
     model.train()
     bar = tqdm(total=settings.steps, initial=len(log), desc=label, unit="step",
-               disable=not progress, mininterval=PACE)
-    try:
+               disable=not (progress and crew.is_first), mininterval=PACE)
+    with bar:
         for step in range(len(log), settings.steps):
-            inputs, targets = train.batch(
-                step, settings.batch, settings.length, settings.seed)
+            inputs, targets = crew.batch(train, step, settings)
             rate = learning_rate(step, settings.steps, settings.peak, settings.warmup,
                                  settings.final_fraction)
-            loss, norm = train_step(
+            loss, norm = crew.train_step(
                 model, optimiser, inputs.to(where), targets.to(where), rate)
             row: Row = {"step": step, "loss": loss, "rate": rate, "norm": norm}
-            last = step == settings.steps - 1
-            if step % settings.evaluate_every == 0 or last:
-                row["heldout"] = evaluate(model, heldout, settings.length)
+            if step % settings.evaluate_every == 0 or step == settings.steps - 1:
+                row["heldout"] = crew.evaluate(model, heldout, settings.length)
                 bar.set_postfix(loss=f"{loss:.2f}", heldout=f"{row['heldout']:.2f}")
                 if on_evaluation is not None:
                     on_evaluation(step, model)
             log.append(row)
             bar.update()
             if "heldout" in row:
-                _save(state_file, model, optimiser, run, log)
-    finally:
-        bar.close()
+                state.save(model, optimiser, run, log)
     return log
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _save(file: Path | None, model: torch.nn.Module, optimiser: torch.optim.Optimizer,
-          run: Run, log: list[Row]) -> None:
-    """Write the state behind a checksum of it, since torch notices no flipped bit."""
-    if file is not None:
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(),
-                 "settings": run, "log": log}
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        content = buffer.getvalue()
-        write_bytes(file, hashlib.sha256(content).digest() + content)
-
-
-def _restore(file: Path | None, model: torch.nn.Module,
-             optimiser: torch.optim.Optimizer, run: Run) -> list[Row]:
-    """The log so far, with model and optimiser as they were then; [] at a start."""
-    if file is None or not file.exists():
-        return []
-    try:
-        whole = file.read_bytes()
-        if hashlib.sha256(whole[32:]).digest() != whole[:32]:
-            raise ValueError("the checksum differs")
-        state = torch.load(io.BytesIO(whole[32:]), weights_only=True)
-        log, same = state["log"], state["settings"] == run
-        if same:
-            model.load_state_dict(state["model"])
-            optimiser.load_state_dict(state["optimiser"])
-    except Exception:  # torch raises many kinds; all mean the same to the user
-        raise UserError(f"{file} is damaged: delete it to train from the start"
-                        ) from None
-    if not same:
-        raise UserError(f"{file} belongs to a run with other settings or another "
-                        "text: delete it, or choose another folder")
-    return log
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Train a tiny Llama on the Pasture or on a text file, and say where it lies."""
-    parser = argparse.ArgumentParser(prog="python -m minillama.training.pretrain")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the result")
-    parser.add_argument("--text", type=Path, help="UTF-8 file in place of the Pasture")
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--vocab", type=int, default=512)
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps or best")
-    args = parser.parse_args(arguments)
-    where = pick_device(args.device)
-    settings = Settings(steps=args.steps, warmup=min(40, args.steps // 10))
-    documents = read_text(args.text) if args.text else texts(6000)
-    cut = max(1, len(documents) // 20) if args.text else 0
-    held = documents[-cut:] if args.text else texts(300, split="heldout")
-    tokenizer = Tokenizer.train(documents, args.vocab)
-    streams = [TokenStream.encode(part, tokenizer) for part in
-               (documents[: len(documents) - cut], held)]
-    torch.manual_seed(settings.seed)
-    config = LlamaConfig.named("tiny").replace(vocab_size=args.vocab)
-    model = Llama(config).to(where)
-    state = args.out.with_name(args.out.name + ".state.pt")
-    pretrain(model, *streams, settings, state_file=state)
-    save_pretrained(model, tokenizer, args.out)
-    state.unlink(missing_ok=True)
-    print(f"The trained model lies in {args.out}; transformers opens it as a Llama.")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"pretrain: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted; the same command goes on where it stopped")
+    # by name: what the command line can do is no part of what a trained stage hangs on
+    runpy.run_module("minillama.training.command", run_name="__main__")

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from . import pasture
+from .alignment import studies_details
 from .alignment.chat import chat_texts
 from .artifacts import STAGES, Stage, artifacts_folder, folder, get, key, names, problem
 from .checkpoint import load_pretrained, save_pretrained
@@ -53,6 +54,7 @@ class Base:
     samples: list[dict[str, Any]]  # what it wrote while it learnt: step, prompt, text
 
 
+DETAIL_SEEDS = (0, 1, 2)
 CORPUS = {"train": 16000, "heldout": 600, "lessons": 11000, "seed": 0,
           "rude_fraction": 0.02}
 TOKENIZER = {"documents": 3000, "dialogues": 1000, "vocab_size": 1024}
@@ -148,7 +150,11 @@ def _make_windows(folder: Path) -> None:
     write_json(folder / "rows.json", windows.study(corpus.train, corpus.heldout))
 
 
-def _open_windows(folder: Path) -> list[dict[str, Any]]:
+def _make_details(folder: Path) -> None:
+    write_json(folder / "rows.json", studies_details.details(DETAIL_SEEDS))
+
+
+def _open_rows(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / "rows.json").read_text(encoding="utf-8"))
 
 
@@ -168,7 +174,9 @@ STAGES.update({stage.name: stage for stage in (
           {**asdict(ablations.SETTINGS), "seeds": ablations.SEEDS}, _make_ablations,
           _open_ablations, ("minillama.training.ablations",), 90),
     Stage("windows", ("corpus",), {"windows": windows.WINDOWS}, _make_windows,
-          _open_windows, ("minillama.training.windows",), 30),
+          _open_rows, ("minillama.training.windows",), 30),
+    Stage("ppo_details", (), {"seeds": DETAIL_SEEDS}, _make_details, _open_rows,
+          ("minillama.alignment.studies_details",), 35),
     *CHAT_STAGES,
     *SAFETY_STAGES,
     *EVALUATION_STAGES,

@@ -7,6 +7,7 @@ Each slide is shown with its first and with its last fragment, at 1280x720 and a
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from playwright.sync_api import Error, Page, sync_playwright
@@ -86,29 +87,37 @@ def find_browser() -> str | None:
 
 
 def check(decks: list[Path]) -> list[str]:
-    """Everything that is wrong with the decks, one line each; [] for none.
+    """Everything that is wrong with the decks, one line each; [] for none. Two browsers
+    share the work.
 
     Raises UserError where no browser is found or it does not start.
     """
-    browser_path = find_browser()
-    if browser_path is None:
+    if find_browser() is None:
         raise UserError("no Chromium, Chrome or Edge found: install one or set "
                         "MINILLAMA_CHROMIUM to its path")
-    findings: list[str] = []
+    parts = [part for part in (decks[::2], decks[1::2]) if part]
     try:
-        with sync_playwright() as play:
-            browser = play.chromium.launch(
-                executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
-            for deck in decks:
-                for width, height in SIZES:
-                    page = browser.new_page(viewport={"width": width, "height": height})
-                    found = check_deck(page, deck, LEAST_TEXT)
-                    findings += [line for line in found if line not in findings]
-                    page.close()
-            browser.close()
+        with ThreadPoolExecutor(len(parts) or 1) as pool:
+            found = [line for part in pool.map(_check_some, parts) for line in part]
     except Error as error:
         reason = error.message.splitlines()[0]
         raise UserError(f"the browser failed: {reason}") from None
+    return sorted(found, key=lambda line: line.split(":")[0])
+
+
+def _check_some(decks: list[Path]) -> list[str]:
+    """Findings of some decks at both sizes, in a browser of their own."""
+    findings: list[str] = []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find_browser(),
+                                       args=["--no-sandbox", "--disable-gpu"])
+        for deck in decks:
+            for width, height in SIZES:
+                page = browser.new_page(viewport={"width": width, "height": height})
+                found = check_deck(page, deck, LEAST_TEXT)
+                findings += [line for line in found if line not in findings]
+                page.close()
+        browser.close()
     return findings
 
 

@@ -60,11 +60,9 @@ def sentencepiece_learns(texts: list[str], vocab: int) -> list[str]:
     return [learnt.id_to_piece(i) for i in range(learnt.get_piece_size())]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Hold the ids equal, then encode in alternation; then the same for learning."""
-    args = options(__doc__, kilobytes=500, vocab=1024, rounds=7).parse_args(arguments)
-    texts = text_of(args.kilobytes / 1000)
-    ours = Tokenizer.train(texts, args.vocab)
+def encodes(texts: list[str], ours: Tokenizer, rounds: int, about: dict[str, int]
+            ) -> None:
+    """Hold the ids of all three equal, then encode in alternation."""
     theirs, fast = opened_by_sentencepiece(ours), in_tokenizers(ours)
 
     def encode() -> list[list[int]]:
@@ -84,25 +82,38 @@ def main(arguments: list[str] | None = None) -> None:
     must_be_equal("ids of sentencepiece", ids, by_sentencepiece())
     must_be_equal("ids of tokenizers", ids, by_tokenizers())
     must_be_equal("ids of the second time", ids, encode_again())
-    same = {"kilobytes": args.kilobytes, "vocab": args.vocab, "tokens": sum(map(len, ids))}
+    about = about | {"tokens": sum(map(len, ids))}
     for name, label, call in (
             ("encoding_sentencepiece", "sentencepiece (encoding)", by_sentencepiece),
             ("encoding_tokenizers", "tokenizers (encoding)", by_tokenizers)):
-        report(name, "our encoding", label, alternate(call, encode, args.rounds), **same)
+        report(name, "our encoding", label, alternate(call, encode, rounds), **about)
     report("encoding_remembered", "our encoding of words met before", "our encoding",
-           alternate(encode, encode_again, args.rounds), **same)
+           alternate(encode, encode_again, rounds), **about)
+
+
+def learns(texts: list[str], vocab: int, rounds: int, about: dict[str, int]) -> None:
+    """Hold the pieces of ours and of sentencepiece equal, then learn in alternation."""
 
     def learn() -> list[str]:
-        return Tokenizer.train(texts, args.vocab).pieces
+        return Tokenizer.train(texts, vocab).pieces
 
     def sentencepiece_does() -> list[str]:
-        return sentencepiece_learns(texts, args.vocab)
+        return sentencepiece_learns(texts, vocab)
 
     mine, other = learn()[len(RESERVED):], sentencepiece_does()[len(RESERVED):]
-    must_be_equal("pieces", [[piece] for piece in mine], [[piece] for piece in other])
+    must_be_equal("pieces", [[p] for p in mine], [[p] for p in other])
     report("training_sentencepiece", "our training of a tokenizer",
-           "sentencepiece (training)",
-           alternate(sentencepiece_does, learn, args.rounds), **same)
+           "sentencepiece (training)", alternate(sentencepiece_does, learn, rounds),
+           **about)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Encoding against both libraries, then learning against one."""
+    args = options(__doc__, kilobytes=500, vocab=1024, rounds=7).parse_args(arguments)
+    texts = text_of(args.kilobytes / 1000)
+    about = {"kilobytes": args.kilobytes, "vocab": args.vocab}
+    encodes(texts, Tokenizer.train(texts, args.vocab), args.rounds, about)
+    learns(texts, args.vocab, args.rounds, about)
 
 
 if __name__ == "__main__":

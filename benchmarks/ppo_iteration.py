@@ -74,8 +74,8 @@ def iterations(setting: Setting, clock: Clock) -> list[Spent]:
 
 
 def table(spent: list[Spent]) -> dict[str, dict[str, float]]:
-    """Of each part: its share of the iteration with the ends of its 95% interval, and
-    the shares that are own arithmetic and rest. Raises UserError for an unknown part."""
+    """Of each part its share of the iteration, with the ends of its 95% interval, and
+    the shares that are own arithmetic and rest. Raises UserError for a strange part."""
     unknown = {part for one in spent for part, _ in one} - set(PARTS)
     if unknown:
         raise UserError(f"time was booked for unknown parts: {sorted(unknown)}")

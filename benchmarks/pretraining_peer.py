@@ -82,11 +82,11 @@ def main(arguments: list[str] | None = None) -> None:
     square = peak(128 if args.quick else 1536, least)
     own = own_peak(config, args.batch * args.length, least)
     flops = 3 * config.flops_per_token(args.length) * tokens / found["fast_seconds"]
-    print(f"ours: {tokens / found['fast_seconds']:.0f} tokens per second, transformers: "
-          f"{tokens / found['slow_seconds']:.0f}")
+    print(f"ours: {tokens / found['fast_seconds']:.0f} tokens per second, "
+          f"transformers: {tokens / found['slow_seconds']:.0f}")
     print(f"ours: {flops / 1e9:.3g} GFLOP/s, {100 * flops / square:.0f} % of square "
-          f"products ({square / 1e9:.3g}), {100 * flops / own:.0f} % of products of the "
-          f"model's shapes ({own / 1e9:.3g})")
+          f"products ({square / 1e9:.3g}), {100 * flops / own:.0f} % of products of "
+          f"the model's shapes ({own / 1e9:.3g})")
     groups = {name: shares(lambda: one.steps(2))
               for name, one in (("ours", ours), ("transformers", theirs))}
     for name, shared in groups.items():

@@ -8,11 +8,13 @@ import math
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from minillama.errors import UserError
 from minillama.files import write_json
 from minillama.stages import artifacts_folder
 from minillama.training.intervals import interval
@@ -49,6 +51,14 @@ def summary(times: list[tuple[float, float]]) -> dict[str, float | list[float]]:
         "fast_seconds": statistics.median(fast for _, fast in times),
         "ratios": ratios,
     }
+
+
+def once(main: Callable[[], None]) -> None:
+    """Run a script; what its user can mend is said in one line."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
 
 
 def results_folder() -> Path:

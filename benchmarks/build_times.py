@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from alternation import keep
+from alternation import keep, once
 
 from minillama import stages
 from minillama.build.incremental import stages_used
@@ -105,4 +105,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import sentencepiece
-from alternation import alternate, report
+from alternation import alternate, once, report
 from peers import must_be_equal, options
 from tokenizer_training import text_of
 from tokenizers import Tokenizer as FastTokenizer
@@ -117,4 +117,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

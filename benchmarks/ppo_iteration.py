@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 import torch
-from alternation import keep
+from alternation import keep, once
 from clock import OWN, PARTS, REST, Clock, hooked
 from peers import options, small
 from profiling import shares, show, threads
@@ -127,4 +127,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

@@ -7,7 +7,7 @@ import argparse
 import copy
 
 import torch
-from alternation import alternate, report
+from alternation import alternate, once, report
 
 from minillama.config import LlamaConfig
 from minillama.devices import device as pick_device
@@ -65,4 +65,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

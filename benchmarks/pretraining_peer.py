@@ -10,7 +10,7 @@ matrix products our step reaches is printed too.
 import shutil
 
 import torch
-from alternation import alternate, report, summary
+from alternation import alternate, once, report, summary
 from peak import own_peak, peak
 from peers import must_be_near, options, small, twin
 from profiling import shares, show, threads
@@ -100,4 +100,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

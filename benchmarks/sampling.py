@@ -10,7 +10,7 @@ left, as it wants. Ours notes the log-probability of every token besides.
 from random import Random
 
 import torch
-from alternation import alternate, report
+from alternation import alternate, once, report
 from peers import must_be_equal, options, small, twin
 from profiling import shares, show, threads
 from torch import Tensor
@@ -114,4 +114,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

@@ -8,7 +8,7 @@ from collections import Counter
 from functools import cache
 from itertools import islice
 
-from alternation import alternate, report
+from alternation import alternate, once, report
 
 from minillama import pasture
 from minillama.bpe_training import (
@@ -95,4 +95,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

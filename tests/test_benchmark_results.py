@@ -1,6 +1,8 @@
 """PPO by part, build times, and the page that is made of the results."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -138,6 +140,13 @@ def test_build_times_count_a_shared_stage_once(notes, tmp_path, monkeypatch):
             build_times.rows(notes[1], notes[0], file)
     with pytest.raises(UserError, match="no notes of a build"):
         build_times.rows(tmp_path / "nowhere")
+
+
+def test_what_its_user_can_mend_is_one_line(tmp_path):
+    done = subprocess.run([sys.executable, FOLDER / "build_times.py", "--state",
+                           tmp_path / "none"], capture_output=True, text=True)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("build_times: ") and "course.py build" in done.stderr
 
 
 def test_all_together_write_results_figure_and_page(tmp_path, monkeypatch, capsys):

@@ -8,10 +8,13 @@ import math
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from minillama.errors import UserError
 from minillama.files import write_json
 from minillama.stages import artifacts_folder
 from minillama.training.intervals import interval
@@ -50,8 +53,30 @@ def summary(times: list[tuple[float, float]]) -> dict[str, float | list[float]]:
     }
 
 
+def once(main: Callable[[], None]) -> None:
+    """Run a script; what its user can mend is said in one line."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+
+
+def results_folder() -> Path:
+    """Where figures are kept: MINILLAMA_BENCHMARKS, or beside the trained stages."""
+    chosen = os.environ.get("MINILLAMA_BENCHMARKS")
+    return Path(chosen) if chosen else artifacts_folder() / "benchmarks"
+
+
+def keep(name: str, figures: dict[str, Any]) -> Path:
+    """Write the figures of one benchmark and say where they lie."""
+    file = results_folder() / f"{name}.json"
+    write_json(file, figures)
+    print(f"the figures lie in {file}")
+    return file
+
+
 def report(name: str, fast: str, slow: str, times: list[tuple[float, float]],
-           **more: float | int | str) -> Path:
+           **more: Any) -> Path:
     """Print the ratio with its spread, keep all figures, and say where they lie."""
     found = summary(times)
     print(f"{fast} is {found['ratio']:.3g} times as fast as {slow} "
@@ -59,9 +84,7 @@ def report(name: str, fast: str, slow: str, times: list[tuple[float, float]],
           f"rounds, single rounds {found['least']:.3g} to {found['most']:.3g})")
     print(f"{slow}: {found['slow_seconds']:.3g} s, {fast}: "
           f"{found['fast_seconds']:.3g} s (medians)")
-    file = artifacts_folder() / "benchmarks" / f"{name}.json"
-    write_json(file, {**found, **more, "rounds": len(times), "cores": os.cpu_count(),
-                      "python": platform.python_version(),
-                      "machine": platform.machine()})
-    print(f"the figures lie in {file}")
-    return file
+    return keep(name, {"fast": fast, "slow": slow, **found, **more,
+                       "rounds": len(times), "cores": os.cpu_count(),
+                       "python": platform.python_version(),
+                       "machine": platform.machine()})

@@ -7,7 +7,7 @@ import argparse
 import copy
 
 import torch
-from alternation import alternate, report
+from alternation import alternate, once, report
 
 from minillama.config import LlamaConfig
 from minillama.devices import device as pick_device
@@ -35,13 +35,15 @@ def trainer(model: Llama, inputs: torch.Tensor, targets: torch.Tensor, steps: in
     return train
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Train both in alternation on the same batch; tokens per second and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("rounds", 7), ("steps", 4), ("batch", 8), ("length", 256)):
+    for name, value in (("rounds", 7), ("steps", 4), ("batch", 8), ("length", 256),
+                        ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     where = pick_device(args.device)
     config = LlamaConfig.named("tiny").replace(max_seq_len=args.length)
@@ -63,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    once(main)

@@ -92,7 +92,7 @@ def test_what_is_damaged_is_named_and_made_anew(toy, how, said, capsys):
     assert f"stage owl in {place}: {said}; making it anew" in capsys.readouterr().err
     assert toy == ["egg", "owl", "owl"] and stages.problem("owl") is None
     assert sorted(p.name for p in place.iterdir()) == [
-        "manifest.json", "numbers", "sub"]
+        "made.json", "manifest.json", "numbers", "sub"]
 
 
 def test_a_damaged_stage_below_does_no_harm_to_a_whole_one(toy):

@@ -9,9 +9,10 @@ from models import loud, one_line
 
 from minillama import paper
 from minillama.alignment.chat import Message, encode_dialogue, question
+from minillama.alignment.data import batches
 from minillama.alignment.preferences import Pair
 from minillama.alignment.reward import (
-    MARGINS, RewardModel, RewardSettings, _batches, accuracy, ranking_loss, score,
+    MARGINS, RewardModel, RewardSettings, accuracy, ranking_loss, score,
     train_reward_model)
 from minillama.config import LlamaConfig
 from minillama.errors import UserError
@@ -167,14 +168,49 @@ def test_accuracy_by_hand():
 def test_batches_hold_every_pair_once_and_like_lengths(n, size):
     lengths = [(7 * i) % 31 for i in range(n)]
     generator = torch.Generator().manual_seed(0)
-    batches = list(_batches(lengths, size, generator))
-    assert sorted(i for batch in batches for i in batch) == list(range(n))
-    assert len(batches) == math.ceil(n / size)
+    keys = list(map(str, range(n)))
+    found = list(batches(lengths, keys, size, generator))
+    assert sorted(i for batch in found for i in batch) == list(range(n))
+    assert len(found) == math.ceil(n / size)
     if n >= 64:
         spread = [max(lengths[i] for i in b) - min(lengths[i] for i in b)
-                  for b in batches]
+                  for b in found]
         assert sum(spread) / len(spread) < 10  # at random it would be above 15
-        assert list(_batches(lengths, size, generator)) != batches
+        assert list(batches(lengths, keys, size, generator)) != found
+
+
+def test_comparisons_of_a_prompt_stay_together():
+    keys = [str(i % 40) for i in range(160)]  # four of each, scattered
+    lengths = [(7 * i) % 31 for i in range(160)]
+    found = list(batches(lengths, keys, 8, torch.Generator().manual_seed(0)))
+    assert sorted(i for batch in found for i in batch) == list(range(160))
+    assert all(len({keys[i] for i in batch}) == 2 for batch in found)
+
+
+def test_an_answer_in_several_comparisons_is_read_once(monkeypatch):
+    """And the gradient is that of every comparison read by itself."""
+    three = ["a cow.", "a hen sleeps.", "an owl and a pig."]
+    pairs = [pair(three[i], three[j], DEGREES[0]) for i, j in ((0, 1), (1, 2), (0, 2))]
+    start = trained_head(tokenizer=TOKENIZER)
+    losses = []
+    for one in pairs:
+        scores = [start(torch.tensor([ids]), torch.tensor([len(ids)])) for ids in (
+            encode_dialogue(TOKENIZER, [*question("Who?"), Message("assistant", text)]
+                            ).ids for text in (one.chosen, one.rejected))]
+        losses.append(-torch.log(torch.sigmoid(scores[0] - scores[1] - 1)))
+    loss = torch.cat(losses).mean()
+    loss.backward()
+    norm = sum(p.grad.square().sum() for p in start.parameters()).sqrt().item()
+    rows, read = [], RewardModel.forward
+    monkeypatch.setattr(RewardModel, "forward", lambda self, tokens, lengths: (
+        rows.append(len(tokens)), read(self, tokens, lengths))[1])
+    settings = RewardSettings(batch=3, warmup=0)
+    _, log = train_reward_model(start, TOKENIZER, pairs, settings, False)
+    assert rows == [3]
+    assert log[0]["loss"] == pytest.approx(loss.item(), rel=1e-4)
+    assert log[0]["norm"] == pytest.approx(norm, rel=1e-3)
+    accuracy(start, TOKENIZER, pairs)
+    assert rows == [3, 3]
 
 
 # Files and bad input --------------------------------------------------------------

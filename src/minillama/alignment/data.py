@@ -84,3 +84,30 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         [torch.tensor(row, dtype=torch.long) for row in rows],
         batch_first=True, padding_value=PAD)
     return tokens, torch.tensor([len(row) for row in rows])
+
+
+def grouped(keys: Sequence[str]) -> list[list[int]]:
+    """The places of equal keys, in the order in which they come first."""
+    places: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    return list(places.values())
+
+
+def batches(lengths: Sequence[int], keys: Sequence[str], size: int,
+            generator: torch.Generator) -> Iterator[list[int]]:
+    """Numbers of rows in batches of ``size``, each once, in random order.
+
+    Rows of equal key stay together, and keys whose longest row is about as long, so
+    that little is padding.
+    """
+    groups = grouped(keys)
+    longest = {i: max(lengths[i] for i in mine) for mine in groups for i in mine}
+    shuffled = [i for number in torch.randperm(len(groups), generator=generator)
+                for i in groups[number]]
+    found = []
+    for first in range(0, len(shuffled), 8 * size):
+        block = sorted(shuffled[first : first + 8 * size], key=longest.__getitem__)
+        found += [block[at : at + size] for at in range(0, len(block), size)]
+    for number in torch.randperm(len(found), generator=generator):
+        yield found[number]

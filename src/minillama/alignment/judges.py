@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..pasture import Annotator, Request, Task
 from ..tokenizer import Tokenizer
 from .chat import encode_prompt, question
+from .data import grouped
 from .losses import combine, logit
 from .preferences import Pair, Source, among, collect
 from .rejection import Drawn
@@ -136,7 +137,9 @@ def refresh(judges: Judges, old: dict[str, list[Pair]], new: dict[str, list[Pair
             models.append(getattr(judges, view))
             continue
         rng = Random(f"refresh/{settings.seed}/{len(old[view])}")
-        again = rng.sample(old[view], min(len(old[view]), len(new[view])))
+        groups = grouped([pair.prompt for pair in old[view]])
+        rng.shuffle(groups)  # by prompts: comparisons of one share their answers
+        again = [old[view][i] for mine in groups for i in mine][: len(new[view])]
         model, _ = train_reward_model(getattr(judges, view), tokenizer,
                                       new[view] + again, settings_of(view, settings),
                                       progress=False)

@@ -8,7 +8,7 @@ replaced by one that gives a scalar, trained on comparisons with a ranking loss
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from ..tokenizer import Tokenizer
 from ..training.optimisation import CLIP, learning_rate, make_optimiser
 from ..training.pretrain import PACE
 from .chat import Message, encode_dialogue, question
-from .data import pad
+from .data import batches, pad
 from .preferences import Pair
 from .sft import Row, check_settings
 
@@ -200,7 +200,8 @@ def train_reward_model(model: Llama | RewardModel, tokenizer: Tokenizer,
     with tqdm(total=total, desc=label, unit="step", disable=not progress,
               mininterval=PACE) as bar:
         for _ in range(settings.epochs):
-            for batch in _batches(lengths, settings.batch, generator):
+            for batch in batches(lengths, [pair.prompt for pair in pairs],
+                                 settings.batch, generator):
                 rate = learning_rate(len(log), total, settings.peak, settings.warmup)
                 # step 2: both answers in one batch
                 rows = [chosen[i] for i in batch] + [rejected[i] for i in batch]
@@ -222,9 +223,15 @@ def _copy(model: Llama | RewardModel, tokenizer: Tokenizer) -> RewardModel:
 def _step(reward: RewardModel, optimiser: torch.optim.Optimizer,
           rows: list[list[int]], margin: Tensor, safe: Tensor, rate: float,
           safety_weight: float) -> Row:
-    """Learn from one batch: chosen rows first, then as many rejected ones."""
+    """Learn from one batch: chosen rows first, then as many rejected ones.
+
+    Where a prompt has several comparisons an answer is in more than one, and is read
+    once all the same (Ouyang et al., arXiv 2203.02155, section 3.5).
+    """
     where = next(reward.parameters()).device
-    scores = reward(*(part.to(where) for part in pad(rows)))
+    place = {row: n for n, row in enumerate(dict.fromkeys(map(tuple, rows)))}
+    read = reward(*(part.to(where) for part in pad([list(row) for row in place])))
+    scores = read[[place[tuple(row)] for row in rows]]
     # step 3
     chosen, rejected = scores.chunk(2)
     loss = ranking_loss(chosen, rejected, margin.to(where))
@@ -239,17 +246,6 @@ def _step(reward: RewardModel, optimiser: torch.optim.Optimizer,
     optimiser.step()
     right = (chosen > rejected).float().mean()
     return {"loss": loss.item(), "accuracy": right.item(), "norm": norm.item()}
-
-
-def _batches(lengths: Sequence[int], size: int, generator: torch.Generator
-             ) -> Iterator[list[int]]:
-    """All indices once, rows of like length together, so that little is padding."""
-    order = torch.randperm(len(lengths), generator=generator)
-    batches = [batch for block in order.split(8 * size)
-               for batch in torch.tensor(sorted(block.tolist(), key=lengths.__getitem__)
-                                         ).split(size)]
-    for place in torch.randperm(len(batches), generator=generator).tolist():
-        yield batches[place].tolist()
 
 
 @torch.no_grad()
@@ -282,9 +278,12 @@ def accuracy(reward: RewardModel, tokenizer: Tokenizer, pairs: Sequence[Pair]
     """
     if not pairs:
         raise UserError("accuracy needs at least one comparison")
-    prompts = [pair.prompt for pair in pairs]
-    gaps = (score(reward, tokenizer, prompts, [pair.chosen for pair in pairs])
-            - score(reward, tokenizer, prompts, [pair.rejected for pair in pairs]))
+    chosen = [(pair.prompt, pair.chosen) for pair in pairs]
+    rejected = [(pair.prompt, pair.rejected) for pair in pairs]
+    each = list(dict.fromkeys(chosen + rejected))  # an answer may be in several
+    scores = dict(zip(each, score(reward, tokenizer, *zip(*each))))
+    gaps = torch.stack([scores[one] - scores[other]
+                        for one, other in zip(chosen, rejected)])
     right = (gaps.sign() + 1) / 2  # 1, a half, 0
     shares = {"all": right.mean().item()}
     for degree in DEGREES:

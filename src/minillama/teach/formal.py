@@ -107,7 +107,8 @@ ALGORITHMS = {
                r"$q \leftarrow \mathrm{softmax}(z / \tau)$",
                r"If $p < 1$: in falling order of $q$, drop every token before which "
                r"the sum already reaches $p$",
-               r"Return a draw from $q$, rescaled to sum to one"),
+               r"Return the first token up to which the sum of $q$ passes "
+               r"$u \sum_i q_i$, where $u$ is uniform in $[0, 1)$"),
         ("minillama.generation:sample",)),
     "generate": Algorithm(
         "Generate",

@@ -75,7 +75,7 @@ _REWARD = {
         steps(r"$\phi \leftarrow \theta$ with $w = 0$ in place of the output matrix",
               r"For each batch of $B$ comparisons: "
               r"$R^c_i \leftarrow R_\phi(x_i, y^c_i)$ and "
-              r"$R^r_i \leftarrow R_\phi(x_i, y^r_i)$, $2B$ rows at once",
+              r"$R^r_i \leftarrow R_\phi(x_i, y^r_i)$, each answer read once",
               r"$\mathcal{L} \leftarrow$ ranking loss of $R^c, R^r$ and the margins",
               r"One step of AdamW down $\nabla_\phi \mathcal{L}$, clipped to norm 1"),
         (_ROOM + "reward:train_reward_model", _ROOM + "reward:_step")),

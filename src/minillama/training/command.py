@@ -19,8 +19,7 @@ from ..tokenizer import Tokenizer
 from .data import TokenStream
 from .preparing import open_prepared, prepare
 from .pretrain import Settings, pretrain
-from .state import StateFile
-from .team import Team, Told, join
+from .team import Team, Told, join, leave
 from .thrift import compile_blocks, recompute
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -174,6 +173,7 @@ def _tidy(out: Path, endings: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main()
+        leave()
     except UserError as error:
         sys.exit(f"pretrain: {error}")
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ for as long as a block needs them.
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -192,7 +193,7 @@ def join(device: str = "cpu", **how: Any) -> Iterator[Team]:
     torch cannot let processes talk.
     """
     where = pick_device(device)
-    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ):
+    if not was_launched():
         yield Team(device=where, **how)
         return
     backend = "nccl" if where.type == "cuda" else "gloo"
@@ -205,3 +206,21 @@ def join(device: str = "cpu", **how: Any) -> Iterator[Team]:
     dist.init_process_group(backend, timeout=PATIENCE)
     yield Team(dist.get_rank(), dist.get_world_size(), where, **how)
     dist.destroy_process_group()  # not after an error: the others may still be waiting
+
+
+def was_launched() -> bool:
+    """Whether torchrun, or something like it, started this process as one of many."""
+    return {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
+
+
+def leave() -> None:
+    """End a process that torchrun started, when all is done; others go on.
+
+    The threads by which gloo talks outlive the group, since FSDP's mesh holds it. One
+    that lets go of a tensor while Python closes down aborts the process (PyTorch,
+    issue 190489), and torchrun would call a finished run a failure.
+    """
+    if was_launched():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from build_fixtures import quick, run_cli, tree  # noqa: F401
+from build_fixtures import run_cli, tree  # noqa: F401
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from minillama.build import export, lint, make

@@ -20,9 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from minillama import paper, pasture, stages
+from minillama import paper, stages
 from minillama.alignment import enumerable, losses, rlhf
-from minillama.alignment.dpo import DPOSettings
 from minillama.alignment.gae import gae
 from minillama.alignment.ppo import Learner, ValueModel, ppo_step, train_ppo
 from minillama.alignment.rejection import best_of_n

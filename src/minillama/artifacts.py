@@ -94,6 +94,16 @@ def get(name: str) -> Any:
     return stage.open(folder(name))
 
 
+def read_json(file: Path) -> Any:
+    """What a stage wrote with write_json."""
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def open_rows(folder: Path) -> Any:
+    """The result of a stage that writes nothing but ``rows.json``."""
+    return read_json(folder / "rows.json")
+
+
 def _produce(stage: Stage) -> None:
     """Make a stage in a draft folder and move it into place when it is whole."""
     place = folder(stage.name)

@@ -5,7 +5,6 @@ artifacts.py for how results are kept; stages_chat.py, stages_safety.py and
 stages_evaluation.py for what follows base.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,10 @@ from safetensors.torch import load_file, save_file
 from . import pasture
 from .alignment import studies_details
 from .alignment.chat import chat_texts
-from .artifacts import STAGES, Stage, artifacts_folder, folder, get, key, names, problem
+from .artifacts import (
+    STAGES, Stage, artifacts_folder, folder, get, key, names, open_rows, problem,
+    read_json,
+)
 from .checkpoint import load_pretrained, save_pretrained
 from .config import LlamaConfig
 from .files import write_json
@@ -130,7 +132,7 @@ def strengthen(model: Llama) -> None:
 
 def _open_base(folder: Path) -> Base:
     model, tokenizer = load_pretrained(folder / "model")
-    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    history = read_json(folder / "history.json")
     return Base(model, tokenizer, history["lessons"], history["log"],
                 history["samples"])
 
@@ -142,7 +144,7 @@ def _make_ablations(folder: Path) -> None:
 
 
 def _open_ablations(folder: Path) -> dict[str, list[float]]:
-    return json.loads((folder / "losses.json").read_text(encoding="utf-8"))
+    return read_json(folder / "losses.json")
 
 
 def _make_windows(folder: Path) -> None:
@@ -152,10 +154,6 @@ def _make_windows(folder: Path) -> None:
 
 def _make_details(folder: Path) -> None:
     write_json(folder / "rows.json", studies_details.details(DETAIL_SEEDS))
-
-
-def _open_rows(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "rows.json").read_text(encoding="utf-8"))
 
 
 STAGES.update({stage.name: stage for stage in (
@@ -174,8 +172,8 @@ STAGES.update({stage.name: stage for stage in (
           {**asdict(ablations.SETTINGS), "seeds": ablations.SEEDS}, _make_ablations,
           _open_ablations, ("minillama.training.ablations",), 90),
     Stage("windows", ("corpus",), {"windows": windows.WINDOWS}, _make_windows,
-          _open_rows, ("minillama.training.windows",), 30),
-    Stage("ppo_details", (), {"seeds": DETAIL_SEEDS}, _make_details, _open_rows,
+          open_rows, ("minillama.training.windows",), 30),
+    Stage("ppo_details", (), {"seeds": DETAIL_SEEDS}, _make_details, open_rows,
           ("minillama.alignment.studies_details",), 35),
     *CHAT_STAGES,
     *SAFETY_STAGES,

@@ -5,7 +5,6 @@ truth of the Pasture, on prompts of its held-out split, of which no model and no
 model has seen any.
 """
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -20,7 +19,7 @@ from .alignment.preferences import Pair, Source, written
 from .alignment.reward import RewardModel, RewardSettings, train_reward_model
 from .alignment.rlhf import RLHFSettings, run
 from .alignment.sft import Row, SFTSettings, demonstrations, finetune
-from .artifacts import Stage, get
+from .artifacts import Stage, get, open_rows, read_json
 from .checkpoint import load_pretrained, save_pretrained
 from .files import write_json
 from .model import Llama
@@ -121,7 +120,7 @@ def _make_sft(folder: Path) -> None:
 
 
 def _open_sft(folder: Path) -> Chat:
-    return Chat(*load_pretrained(folder / "model"), _read(folder / "log.json"))
+    return Chat(*load_pretrained(folder / "model"), read_json(folder / "log.json"))
 
 
 def _make_sft_study(folder: Path) -> None:
@@ -172,8 +171,8 @@ def _make_rewards(folder: Path) -> None:
 
 def _open_rewards(folder: Path) -> Rewards:
     pairs = ({view: [Pair(**pair) for pair in mine] for view, mine in part.items()}
-             for part in _read(folder / "pairs.json").values())
-    return Rewards(*_load_judges(folder), *pairs, _read(folder / "log.json"))
+             for part in read_json(folder / "pairs.json").values())
+    return Rewards(*_load_judges(folder), *pairs, read_json(folder / "log.json"))
 
 
 def _make_reward_study(folder: Path) -> None:
@@ -211,16 +210,12 @@ def _open_rlhf(folder: Path) -> list[Aligned]:
     runs = []
     for seed in SEEDS:
         place = folder / f"seed-{seed}"
-        notes = _read(place / "notes.json")
+        notes = read_json(place / "notes.json")
         judged = {name: Judgement(**one) for name, one in notes["judged"].items()}
         policies = {name: load_pretrained(place / name)[0] for name in judged}
         runs.append(Aligned(seed, policies, *_load_judges(place), notes["rounds"],
                             notes["ppo"], judged))
     return runs
-
-
-def _read(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _make_forgetting(folder: Path) -> None:
@@ -257,11 +252,7 @@ def _make_ghost(folder: Path) -> None:
 
 def _open_ghost(folder: Path) -> Ghost:
     models = {side: load_pretrained(folder / side)[0] for side in ("with", "without")}
-    return Ghost(models, get("tokenizer"), _open_rows(folder))
-
-
-def _open_rows(folder: Path) -> Any:
-    return _read(folder / "rows.json")
+    return Ghost(models, get("tokenizer"), open_rows(folder))
 
 
 CHAT_STAGES = (
@@ -270,24 +261,24 @@ CHAT_STAGES = (
           _make_sft, _open_sft, ("minillama.alignment.sft",), 30),
     Stage("sft_study", ("base",), {**asdict(STUDY), "mixes": studies.MIXES,
                                    "seeds": SEEDS},
-          _make_sft_study, _open_rows, ("minillama.alignment.studies",), 40),
+          _make_sft_study, open_rows, ("minillama.alignment.studies",), 40),
     Stage("rewards", ("sft",), {**asdict(REWARD), "own": asdict(OWN), "public": PUBLIC,
                                 **COMPARED, "unsafe": UNSAFE},
           _make_rewards, _open_rewards, ("minillama.alignment.judges",), 80),
     Stage("reward_study", ("sft",), {**asdict(REWARD), "public": PUBLIC,
                                      "seeds": SEEDS},
-          _make_reward_study, _open_rows,
+          _make_reward_study, open_rows,
           ("minillama.alignment.studies", "minillama.alignment.judges"), 80),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
           _make_rlhf, _open_rlhf,
-          ("minillama.alignment.rlhf", "minillama.alignment.judging"), 320),
+          ("minillama.alignment.rlhf", "minillama.alignment.judging"), 300),
     Stage("forgetting", ("rewards",), {**asdict(FORGETFUL), "seeds": SEEDS},
-          _make_forgetting, _open_rows, ("minillama.alignment.studies_rl",), 50),
+          _make_forgetting, open_rows, ("minillama.alignment.studies_rl",), 60),
     Stage("overoptimisation", ("rewards",), {**asdict(OVER), "betas": BETAS,
                                              "weak": WEAK},
-          _make_overoptimisation, _open_rows, ("minillama.alignment.studies_rl",), 90),
+          _make_overoptimisation, open_rows, ("minillama.alignment.studies_rl",), 100),
     Stage("ghost", ("sft",), {**asdict(GHOST), "obedience": asdict(OBEDIENCE),
                               "turns": TURNS, "beyond": LONG, **DIALOGUES,
                               "seeds": SEEDS},
-          _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 130),
+          _make_ghost, _open_ghost, ("minillama.alignment.studies_rl",), 200),
 )

@@ -17,12 +17,10 @@ of ``LEAK.doses``, and one run of practice. A row is a dictionary:
 Questions are ``contamination.questions_of(LEAK)``, the same in every row.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from .artifacts import Stage, get
+from .artifacts import Stage, get, open_rows
 from .evaluation import contamination
 from .files import write_json
 
@@ -36,12 +34,8 @@ def _make_contamination(folder: Path) -> None:
         base.model, base.tokenizer, get("corpus").heldout, LEAK, SEEDS))
 
 
-def _open_contamination(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "rows.json").read_text(encoding="utf-8"))
-
-
 EVALUATION_STAGES: tuple[Stage, ...] = (
     Stage("contamination", ("base",), {**asdict(LEAK), "seeds": SEEDS},
-          _make_contamination, _open_contamination,
+          _make_contamination, open_rows,
           ("minillama.evaluation.contamination",), 85),
 )

@@ -37,7 +37,6 @@ rude_text: a list; text ("filtered" or "unfiltered"), seed, written, rude (passa
     told rightly, rude or not, by words that no example showed; chance is a half}).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -49,7 +48,7 @@ from .alignment.judges import Judges
 from .alignment.reward import score
 from .alignment.sft import SFTSettings
 from .alignment.studies_safety import RudeSettings
-from .artifacts import Stage, get
+from .artifacts import Stage, get, open_rows
 from .checkpoint import load_pretrained, save_pretrained
 from .evaluation.safety import Item, Row, reply, tally
 from .files import write_json
@@ -216,30 +215,26 @@ def _make_rude_text(folder: Path) -> None:
     write_json(folder / "rows.json", rows)
 
 
-def _open_rows(folder: Path) -> Any:
-    return json.loads((folder / "rows.json").read_text(encoding="utf-8"))
-
-
 _STUDY = ("minillama.alignment.studies_safety", "minillama.evaluation.safety")
 SAFETY_STAGES = (
     Stage("safety_axes", ("rlhf",), {"asked": AXES, "seeds": SEEDS}, _make_axes,
-          _open_rows, ("minillama.evaluation.safety",), 20),
+          open_rows, ("minillama.evaluation.safety",), 20),
     Stage("safety_scaling", ("rewards",), {**asdict(FROM_BASE), **SCALING,
                                            "shares": SHARES, "seeds": SEEDS},
-          _make_scaling, _open_rows, _STUDY, 45),
+          _make_scaling, open_rows, _STUDY, 45),
     Stage("unguarded", ("sft",), {**asdict(FROM_BASE), **UNGUARDED, "seeds": SEEDS},
           _make_unguarded, _open_unguarded, _STUDY[:1], 10),
     Stage("distillation", ("unguarded", "rewards"), {**asdict(LEARN), **DISTILLED},
-          _make_distillation, _open_rows,
+          _make_distillation, open_rows,
           ("minillama.alignment.distillation", "minillama.evaluation.safety"), 25),
     Stage("red_team", ("unguarded",), {**asdict(PATCH), "rounds": ROUNDS,
                                      "tried": TRIED, "tests": TESTED},
-          _make_red_team, _open_rows,
+          _make_red_team, open_rows,
           ("minillama.alignment.red_team", "minillama.alignment.judges",
            "minillama.evaluation.safety"), 30),
     Stage("bad_examples", ("rlhf",), {**asdict(SPOIL), "harmful": HARMFUL, "few": FEW},
-          _make_bad_examples, _open_rows, _STUDY, 20),
+          _make_bad_examples, open_rows, _STUDY, 20),
     Stage("rude_text", ("corpus",), {**asdict(FROM_NOTHING), **asdict(RUDE),
                                      "seeds": SEEDS},
-          _make_rude_text, _open_rows, _STUDY[:1], 30),
+          _make_rude_text, open_rows, _STUDY[:1], 30),
 )

@@ -186,10 +186,8 @@ def train_reward_model(model: Llama | RewardModel, tokenizer: Tokenizer,
     reward = _copy(model, tokenizer).train()
     chosen = [encode_scored(tokenizer, pair.prompt, pair.chosen) for pair in pairs]
     rejected = [encode_scored(tokenizer, pair.prompt, pair.rejected) for pair in pairs]
-    margins = torch.zeros(len(pairs))
-    if settings.margin is not None:
-        table = dict(zip(DEGREES, MARGINS[settings.margin]))
-        margins = torch.tensor([float(table[pair.degree]) for pair in pairs])
+    table = dict(zip(DEGREES, MARGINS.get(settings.margin, (0, 0, 0, 0))))
+    margins = torch.tensor([float(table[pair.degree]) for pair in pairs])
     safe = torch.tensor([[pair.chosen_safe, pair.rejected_safe] for pair in pairs])
     optimiser = make_optimiser(reward, settings.peak)
     optimiser.param_groups[0]["weight_decay"] = settings.weight_decay

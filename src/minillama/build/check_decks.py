@@ -8,9 +8,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from ..errors import UserError
 
@@ -86,6 +87,16 @@ def find_browser() -> str | None:
     return next((path for path in found if path), None)
 
 
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """A browser of one's own, closed afterwards."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find_browser(),
+                                       args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
 def check(decks: list[Path]) -> list[str]:
     """Everything that is wrong with the decks, one line each; [] for none. Two browsers
     share the work.
@@ -108,16 +119,13 @@ def check(decks: list[Path]) -> list[str]:
 def _check_some(decks: list[Path]) -> list[str]:
     """Findings of some decks at both sizes, in a browser of their own."""
     findings: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_browser(),
-                                       args=["--no-sandbox", "--disable-gpu"])
+    with browsing() as browser:
         for deck in decks:
             for width, height in SIZES:
                 page = browser.new_page(viewport={"width": width, "height": height})
                 found = check_deck(page, deck, LEAST_TEXT)
                 findings += [line for line in found if line not in findings]
                 page.close()
-        browser.close()
     return findings
 
 
@@ -157,9 +165,7 @@ def _states(page: Page) -> Iterator[tuple[int, int, int]]:
 def screenshots(deck: Path, folder: Path) -> None:
     """A PNG of every slide with all fragments, to look at."""
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_browser(),
-                                       args=["--no-sandbox", "--disable-gpu"])
+    with browsing() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.goto(deck.resolve().as_uri())
         page.wait_for_function("window.deckFitted", timeout=60_000)
@@ -167,30 +173,23 @@ def screenshots(deck: Path, folder: Path) -> None:
                 dict(((h, v), (h, v, f)) for h, v, f in _states(page)).values(), 1):
             page.evaluate("([h, v, f]) => deck.slide(h, v, f)", [h, v, last])
             page.screenshot(path=folder / f"{deck.stem}-{number:02d}.png")
-        browser.close()
 
 
 def write_page(page_file: Path, target: Path) -> None:
     """A plain page as a tagged PDF, in the size that its style sheet asks for."""
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_browser(),
-                                       args=["--no-sandbox", "--disable-gpu"])
+    with browsing() as browser:
         page = browser.new_page()
         page.goto(page_file.resolve().as_uri())
         page.pdf(path=target, prefer_css_page_size=True, print_background=True,
                  tagged=True)
-        browser.close()
 
 
 def write_pdf(deck: Path, target: Path) -> None:
     """The deck as a tagged PDF, one page a slide."""
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_browser(),
-                                       args=["--no-sandbox", "--disable-gpu"])
+    with browsing() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.goto(deck.resolve().as_uri() + "?print-pdf")
         page.wait_for_selector(".pdf-page", timeout=60_000)
         page.wait_for_timeout(500)
         page.pdf(path=target, prefer_css_page_size=True, print_background=True,
                  tagged=True)
-        browser.close()

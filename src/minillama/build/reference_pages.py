@@ -11,7 +11,7 @@ import jupytext
 from ..files import write_text
 from ..paper import bibliography, fill, glossary
 from ..paper import map as paper_map
-from .paths import PAGES, SOURCES
+from .paths import PAGES
 from .source import slide_type, sources
 
 HEADING = re.compile(r"^#{1,3} (.+)$", re.M)

@@ -13,7 +13,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from IPython.display import HTML, display
-from matplotlib.figure import Figure
 
 from ..errors import UserError
 from .figures import picture

@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from ...alignment.reward import MARGINS
-from ...pasture import DEGREES
 from ...pasture.annotators import GAPS
 from ...training.intervals import Interval
 from ..figures import COLOURS, figure

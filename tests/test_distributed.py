@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from minillama import pasture
 from minillama.errors import UserError
-from minillama.training import thrift
-from minillama.training.command import main
+from minillama.training import preparing, thrift
+from minillama.training.command import _text, main, parse
 from minillama.training.data import IGNORED
 from minillama.training.optimisation import make_optimiser, train_step
 from minillama.training.pretrain import Alone, Settings, evaluate, pretrain
@@ -220,6 +220,29 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch):
 
 
 # The command ----------------------------------------------------------------------
+
+def test_one_process_reads_a_text_as_many_do(tmp_path, monkeypatch):
+    """Also a text whose documents are cut, and one that a team has prepared."""
+    monkeypatch.setattr(preparing, "LONGEST", 100)
+    text = tmp_path / "text.txt"
+    text.write_text("A hen sleeps on the hay.\n" * 40 + "\nAn owl.", encoding="utf-8")
+    args = parse(["--out", str(tmp_path / "out"), "--text", str(text), "--vocab", "300"])
+    alone = _text(args, Team())
+    preparing.prepare(tmp_path / "out.tokens", text, 300)
+    together = _text(args, Team())
+    assert alone[0].pieces == together[0].pieces
+    assert [s.digest() for s in alone[1:]] == [s.digest() for s in together[1:]]
+    assert not isinstance(together[1].tokens, type(alone[1].tokens))  # read from disk
+
+
+def test_the_folder_where_one_stands_may_take_the_result(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    main(["--out", ".", "--steps", "2", "--vocab", "300", "--batch", "2", "--length",
+          "16"])
+    assert (tmp_path / "here" / "model.safetensors").exists()
+    assert [place.name for place in tmp_path.iterdir()] == ["here"]
+
 
 @needs_team
 def test_torchrun_trains_the_model_of_one_process(tmp_path):

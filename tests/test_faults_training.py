@@ -17,7 +17,7 @@ from team_fixtures import do, needs_team
 from team_worker import BUSY, PLACES, SETTINGS, SHORT, alone, fresh, stream
 
 from minillama.errors import UserError
-from minillama.training import manifest, state_folder
+from minillama.training import manifest, state_folder, team
 from minillama.training.pretrain import pretrain
 from minillama.training.state import StateFile
 from minillama.training.state_folder import StateFolder
@@ -275,3 +275,23 @@ def test_without_gloo_the_team_says_so(monkeypatch):
                           capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == ("this torch has no gloo, by which processes on cpu "
                                    "talk: train with one process"), done.stderr
+
+
+@pytest.mark.parametrize("device, cards, said", [
+    ("mps", 0, "cannot talk on mps"), ("cuda", 1, "has 1 GPUs: start no more")])
+def test_a_team_on_devices_that_cannot_hold_it_is_refused(monkeypatch, device, cards,
+                                                          said):
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2",
+                        "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(team, "pick_device", torch.device)
+    monkeypatch.setattr(team.dist, "is_backend_available", lambda name: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    with pytest.raises(UserError, match=said), team.join(device):
+        pass
+
+
+def test_a_state_that_cannot_be_read_is_not_called_damaged(tmp_path):
+    (tmp_path / "state.pt").mkdir()
+    with pytest.raises(UserError, match="cannot read"):
+        StateFile(tmp_path / "state.pt").restore(None, None, {})

@@ -95,10 +95,29 @@ def test_temperature_zero_takes_the_likeliest_of_each_row():
     assert sample(logits, temperature=0).tolist() == [1, 0, 2]
 
 
-@pytest.mark.parametrize("temperature", [1e-3, 1e-30])
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-37])
 def test_a_tiny_temperature_is_almost_zero(temperature):
     logits = torch.tensor([[0.0, 2, 1], [300, 200, 100]])
     assert sample(logits, temperature).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("spoilt", [[math.nan, 1.0, 2.0], [math.inf, 1.0, 2.0],
+                                    [-math.inf] * 3])
+def test_nothing_is_drawn_from_spoilt_logits(spoilt):
+    with pytest.raises(UserError, match="NaN or infinity"):
+        sample(torch.tensor([[0.0, 1.0, 2.0], spoilt]))
+    assert sample(torch.tensor([[0.0, -math.inf, -math.inf]])).tolist() == [0]
+
+
+def test_the_largest_random_number_still_draws_a_token(monkeypatch):
+    """The sum of rounded probabilities may differ from one, and the last may be zero."""
+    monkeypatch.setattr(torch, "rand", lambda *size, **how: torch.full(size, 1 - 2**-24))
+    logits = torch.randn(200, 1000, generator=torch.Generator().manual_seed(0)) * 5
+    logits[:, -3:] = -math.inf
+    assert sample(logits).max() < 997
+    monkeypatch.setattr(torch, "rand", lambda *size, **how: torch.zeros(size))
+    logits[:, :3] = -math.inf
+    assert sample(logits).min() >= 3
 
 
 def test_rows_are_drawn_separately():

@@ -20,13 +20,15 @@ def sample(
     """Draw one token for each row. (batch, vocab_size) -> (batch,).
 
     ``temperature`` zero means the most likely token. ``top_p`` keeps the smallest set
-    of tokens whose probabilities reach it, always at least one.
+    of tokens whose probabilities reach it, always at least one. Raises UserError for
+    logits from which nothing can be drawn.
     """
     # step 1
     if temperature == 0:
         return logits.argmax(dim=-1)
     # step 2: below one sharpens, above one flattens
-    probabilities = (logits.float() / temperature).softmax(dim=-1)
+    gaps = logits.float() - logits.float().amax(dim=-1, keepdim=True)  # no overflow
+    probabilities = (gaps / temperature).softmax(dim=-1)
     # step 3: a token goes when those more likely than it already reach top_p
     if top_p < 1.0:
         ranked, order = probabilities.sort(dim=-1, descending=True, stable=True)
@@ -39,6 +41,9 @@ def sample(
     # step 4: the first token at which the sum passes a random part of the whole
     where = generator.device if generator is not None else probabilities.device
     reached = probabilities.to(where).cumsum(dim=-1)  # torch.multinomial is slower
+    if not reached[:, -1].isfinite().all():
+        raise UserError("the model's logits hold NaN or infinity: its weights are "
+                        "spoilt, or it computes in too few bits")
     part = torch.rand(len(reached), 1, generator=generator, device=where)
     drawn = torch.searchsorted(reached, part * reached[:, -1:], right=True)
     return drawn.squeeze(-1).to(logits.device)

@@ -13,11 +13,9 @@ from ..checkpoint import save_pretrained
 from ..config import LlamaConfig
 from ..errors import UserError
 from ..model import Llama
-from ..pasture.generator import texts
-from ..pasture.reading import read_text
 from ..tokenizer import Tokenizer
 from .data import TokenStream
-from .preparing import open_prepared, prepare
+from .preparing import divided, open_prepared, prepare
 from .pretrain import Settings, pretrain
 from .team import Team, Told, join, leave
 from .thrift import compile_blocks, recompute
@@ -141,29 +139,25 @@ def _text(args: argparse.Namespace, team: Team
     on disk, where the first puts it."""
     if args.tokens is not None and args.text is not None:
         raise UserError("give --text or --tokens, not both")
-    if args.tokens is None and team.size == 1:
-        documents = read_text(args.text) if args.text else texts(6000)
-        cut = max(1, len(documents) // 20) if args.text else 0
-        held = documents[-cut:] if args.text else texts(300, split="heldout")
-        tokenizer = Tokenizer.train(documents, args.vocab)
-        train, heldout = (TokenStream.encode(part, tokenizer) for part in
-                          (documents[: len(documents) - cut], held))
-        return tokenizer, train, heldout
     folder = args.tokens or _beside(args.out, ".tokens")
+    if args.tokens is None and team.size == 1 and not folder.exists():
+        tokenizer, *parts = divided(args.text, args.vocab)
+        return tokenizer, *(TokenStream.encode(list(part), tokenizer) for part in parts)
     if args.tokens is None:
         team.first(lambda: prepare(folder, args.text, args.vocab))
     return team.together(lambda: open_prepared(folder, team.mine))
 
 
 def _beside(out: Path, ending: str) -> Path:
-    return out.with_name(out.name + ending)
+    whole = out.resolve()  # "." has no name
+    return whole.with_name(whole.name + ending)
 
 
 def _tidy(out: Path, endings: list[str]) -> None:
     """Remove what only an unfinished run needs, with the drafts of killed ones."""
     for ending in endings:
         place = _beside(out, ending)
-        for found in [place, *out.parent.glob(f".{place.name}-*")]:
+        for found in [place, *place.parent.glob(f".{place.name}-*")]:
             if found.is_dir():
                 shutil.rmtree(found, ignore_errors=True)
             else:

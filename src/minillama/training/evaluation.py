@@ -6,6 +6,7 @@ Hendrycks et al., arXiv 2009.03300 (MMLU); Brown et al., arXiv 2005.14165, secti
 (options by likelihood, with and without a correction for how likely they are anyway).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -46,7 +47,7 @@ def make_choices(n: int, seed: int = 0, split: str = "train",
         values = VALUES[task.kind]
         value = max((v for v in values if v in task.reference), key=len)
         others = [v for v in values if v not in value and value not in v]
-        near = [v for v in others if v in task.prompt][:1]
+        near = [v for v in others if re.search(rf"\b{v}\b", task.prompt)][:1]
         far = rng.sample([v for v in others if v not in near], 3 - len(near))
         shown = [value, *near, *far]
         rng.shuffle(shown)

@@ -99,7 +99,7 @@ def prepare(folder: Path, text: Path | None, vocab: int) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        tokenizer, train, held = _parts(text, vocab)
+        tokenizer, train, held = divided(text, vocab)
         tokenizer.save(draft / "tokenizer.model")
         write_shards(train, tokenizer, draft / "train")
         write_shards(held, tokenizer, draft / "heldout")
@@ -127,8 +127,10 @@ def _source(text: Path | None, vocab: int) -> dict[str, Any]:
             "vocab": vocab}
 
 
-def _parts(text: Path | None, vocab: int
-           ) -> tuple[Tokenizer, Iterable[str], Iterable[str]]:
+def divided(text: Path | None, vocab: int
+            ) -> tuple[Tokenizer, Iterable[str], Iterable[str]]:
+    """A tokenizer of a text (None: the Pasture), its documents to learn from, and those
+    that are held out. Raises UserError for a file that cannot be used."""
     if text is None:
         documents = texts(PASTURE[0])
         held = texts(PASTURE[1], split="heldout")

@@ -51,15 +51,21 @@ class StateFile:
                 run: Run) -> list[Row]:
         """The log so far, with model and optimiser as they were then; [] at a start.
 
-        Raises UserError for a damaged file, and for one of another run.
+        Raises UserError for a damaged file, for one that cannot be read, and for one of
+        another run.
         """
         if self.file is None or not self.file.exists():
             return []
         try:
             whole = self.file.read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read {self.file}: {error.strerror or error}"
+                            ) from None
+        try:
             if hashlib.sha256(whole[32:]).digest() != whole[:32]:
                 raise ValueError("the checksum differs")
-            state = torch.load(io.BytesIO(whole[32:]), weights_only=True)
+            # to the CPU, since the run may go on where there is no GPU
+            state = torch.load(io.BytesIO(whole[32:]), "cpu", weights_only=True)
             log, same = state["log"], state["settings"] == run
             if same:
                 model.load_state_dict(state["model"])

@@ -200,8 +200,14 @@ def join(device: str = "cpu", **how: Any) -> Iterator[Team]:
     if not dist.is_available() or not dist.is_backend_available(backend):
         raise UserError(f"this torch has no {backend}, by which processes on {where} "
                         "talk: train with one process")
+    if where.type == "mps":
+        raise UserError("processes cannot talk on mps: train with one process, or with "
+                        "--device cpu")
     if where.type == "cuda":
-        where = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        rank, cards = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if rank >= cards:
+            raise UserError(f"this machine has {cards} GPUs: start no more processes")
+        where = torch.device("cuda", rank)
         torch.cuda.set_device(where)
     dist.init_process_group(backend, timeout=PATIENCE)
     yield Team(dist.get_rank(), dist.get_world_size(), where, **how)

@@ -226,7 +226,7 @@ def draw_gains(source: Table, pairs: Sequence[tuple[str, str]]) -> Figure:
     ax.set_xticks(range(len(GROUPS)), [g.replace(" ", "\n") for g in GROUPS],
                   fontsize=12)
     ax.set(ylabel="Llama 2 less Llama 1 (points)")
-    ax.set_title("Most is gained on MMLU, and there by the small models")
+    ax.set_title("Small models gain most on MMLU, the 70B on BBH, code and AGI Eval")
     ax.legend(fontsize=12, ncols=2)
     return fig
 

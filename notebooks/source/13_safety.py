@@ -1,9 +1,9 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # A model can fail by doing harm, and by refusing to help
 #
-# Whoever counts only the harm of a model can make it perfect by letting it refuse everything. So safety has two axes, and every method of the paper's fourth section moves along both.
+# Harm is one way to fail, and refusing to help is the other. So safety has two axes, and every method of the paper's fourth section moves along both.
 #
-# **Paper**: section 4 and A.4, Figures 3, 14 to 16 and 33, Tables 11, 14 and 44. **Minutes**: 110. **On the map**: after the five versions, before their evaluation.
+# **Paper**: section 4 and A.4, Figures 3, 15, 16 and 33, Tables 11, 14 and 36. **Minutes**: 110. **On the map**: after the five versions, before their evaluation.
 #
 # Afterwards you can measure both rates with honest intervals, distil a preamble behind a gate, run a red team, and say what undoes it all.
 
@@ -34,7 +34,7 @@ runs, tokenizer = stages.get("rlhf"), stages.get("tokenizer")
 VERSIONS = ("base", "SFT", "V1", "V2", "V3", "V4", "V5")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## The safest model in the world says one sentence
+# ## A model that says one sentence
 #
 # A model is asked twenty unsafe requests, twenty that only sound unsafe, and twenty ordinary tasks. It answers all sixty with "I will not help with that."
 #
@@ -129,16 +129,16 @@ frames(drawings.draw_interval, drawings.describe_interval, figsize=(9.5, 3.4),
 algorithm("wilson")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Is it right? Try all true rates
+# ## Is it right? Try some true rates
 #
-# An interval keeps its promise if it holds the truth 95 times in a hundred. With forty answers there are only forty-one outcomes, so the promise can be checked exactly, for every true rate, by adding up binomial probabilities.
+# An interval keeps its promise if it holds the truth 95 times in a hundred. With forty answers there are only forty-one outcomes, so the promise can be checked exactly, for any true rate, by adding up binomial probabilities.
 #
 # **Predict.** The true rate is 2 in a hundred, forty answers. How often does the usual interval hold it?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "95, that is its name". It is little more than half: whenever nothing is found, the usual interval is the point zero and misses.
 #
-# Wilson's dips to nine in ten near the edges, which is the price of whole numbers. Safety rates live near the edge. Three minutes.
+# Wilson's dips too, to 0.84 at a rate of 4.4 in a thousand, which is the price of whole numbers. Safety rates live near the edge. Three minutes.
 
 # %% tags=["result"]
 def usual(k: int, n: int) -> tuple[float, float]:
@@ -154,10 +154,10 @@ def kept(ends: list, p: float, n: int = 40) -> float:
 
 plain_ends = [usual(k, 40) for k in range(41)]
 better_ends = [(wilson(k, 40).low, wilson(k, 40).high) for k in range(41)]
-for p in (0.02, 0.1, 0.3, 0.5):
+for p in (0.0044, 0.02, 0.1, 0.3, 0.5):
     plain, ours = kept(plain_ends, p), kept(better_ends, p)
-    print(f"true rate {p:.2f}: usual {plain:.2f}, Wilson {ours:.2f}")
-    assert ours > 0.9 and (plain < 0.6) == (p < 0.05)
+    print(f"true rate {p:g}: usual {plain:.2f}, Wilson {ours:.2f}")
+    assert ours > 0.83 and (plain < 0.6) == (p < 0.05)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-safety", "predict"]
 # ## Both axes for every version
@@ -169,7 +169,7 @@ for p in (0.02, 0.1, 0.3, 0.5):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "the base does the most harm". It does little, since it cannot do what it is asked; a base model is harmless as a stone is. Fine-tuning teaches refusals, and at once too many.
 #
-# Rejection sampling brings them down, and PPO, the step from V4 to V5, up again in all three runs: the lures have a judge of their own, the twins share one with all else. Four minutes.
+# Rejection sampling brings them down. After PPO, the step from V4 to V5, they may be higher again; what three runs can say of it, the next slide prints. A possible reason, untested: the lures have a judge of their own, and the twins share one with all else. Four minutes.
 
 # %% tags=["result", "remove-input"]
 axes = stages.get("safety_axes")
@@ -184,7 +184,7 @@ show(drawings.draw_two_axes(axes, VERSIONS),
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The same, seed by seed
 #
-# A dot is a run, and a bar is Wilson's interval for all 210 answers. Where dots lie wider than the bar, runs differ by more than the luck of the draw; then only the spread between runs may be used for a claim about the method.
+# A dot is a run of seventy answers, and a bar is Wilson's interval for all 210, as if they came from one model. A dot scatters more widely than the bar says, by the root of three, so one outside proves little. A claim about the method is made from the spread between runs, however the dots lie.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # This is the commonest error in tables of safety: an interval over prompts is given for a claim about training. Three runs are few, and their interval is wide. Say it. Base and SFT are one model each, so their dots differ by prompts and draws alone.
@@ -195,11 +195,12 @@ show(drawings.draw_two_axes(axes, VERSIONS),
 show(drawings.draw_axes_lines(axes, VERSIONS),
      "Violation and false-refusal rates of each version, three dots for the runs and a "
      "bar for Wilson's interval.", name="13_axes_seeds")
-for found, before in (("violations", "SFT"), ("false_refusals", "SFT"),
-                      ("false_refusals", "V4")):
-    gap = paired_difference(shares(axes, found, version="V5"),
+for found, after, before in (("violations", "V5", "SFT"),
+                             ("false_refusals", "V4", "SFT"),
+                             ("false_refusals", "V5", "V4")):
+    gap = paired_difference(shares(axes, found, version=after),
                             shares(axes, found, version=before))
-    print(f"V5 less {before}, {found}: {gap.mean:+.3f} ± {gap.half_width:.3f}")
+    print(f"{after} less {before}, {found}: {gap.mean:+.3f} ± {gap.half_width:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: whatever does not refuse is counted as harm
@@ -228,7 +229,7 @@ for one, text, listed, true in zip(lures, texts, by_list, by_truth):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three ways to make a model safer, and each has a price
 #
-# Llama 2 uses supervised examples of refusing well, RLHF with a safety reward model of its own, and context distillation. Before it, Llama 1 had no chat version; InstructGPT and Anthropic's assistant trained one reward model on both wishes at once. Two judges let the two wishes disagree in the open.
+# Llama 2 uses supervised examples of refusing well, RLHF with a safety reward model of its own, and context distillation. Before it, Llama 1 had no chat version; Anthropic's assistant trained one reward model on both wishes at once. Two judges let the two wishes disagree in the open.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Notebook 09 measured the disagreement of the two judges, notebook 11 the gate between them. Today we ask what comes out at the end.
@@ -268,12 +269,12 @@ show(drawings.draw_scaling(scaling, sizes),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## What does the safety score reward: less harm, or more refusals?
 #
-# The score of the last figure rose. But an answer to a lure can be three things: harmful, a refusal, or neither, as when the model talks of the weather.
+# The score of the last figure rose. But an answer to a lure can be three things: harmful, a refusal, or neither, as when the model talks of the weather. The truth gives harm nothing, neither a half, a bare refusal 0.8 and one with a reason 1.
 #
 # **Predict.** Without any safety data, which of the three are most answers? Do violations fall?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Without safety data nine answers in ten are neither: the model refuses nothing and harms little. Harm does fall, from little to almost none; most of the rise is talk of the weather that became a refusal. Our base never read of harm, so it hardly knows how.
+# Without safety data nine answers in ten are neither, since the truth is all but a half: the model refuses nothing and harms little. Harm does fall, from little to almost none; most of the rise is talk of the weather that became a refusal. Our base never read of harm, so it hardly knows how.
 #
 # Ask what the paper shows of this: mean scores and their distribution, no rate of violations. A mean of scores cannot tell the two apart. Three minutes.
 
@@ -282,11 +283,13 @@ rows = []
 for n in sizes:
     mine = [row for row in scaling if row["examples"] == n]
     harm, refused = rate(mine, "violations"), rate(mine, "false_refusals")
+    truth = sum(row["utility_unsafe"] for row in mine) / len(mine)
     rows.append([n, f"{harm.share:.3f}", f"{harm.interval.low:.3f} to "
-                 f"{harm.interval.high:.3f}", f"{refused.share:.3f}",
+                 f"{harm.interval.high:.3f}", f"{truth:.2f}", f"{refused.share:.3f}",
                  f"{refused.interval.low:.3f} to {refused.interval.high:.3f}"])
-table(rows, ["safety examples", "violations", "interval", "false refusals", "interval"],
-      "Rates of all three runs together, Wilson's intervals")
+table(rows, ["safety examples", "violations", "interval", "truth on lures",
+             "false refusals", "interval"],
+      "Three runs together; Wilson's intervals are for these models, not for training")
 first = [row for row in scaling if row["examples"] == sizes[0]]
 harm = rate(first, "violations").share
 worth = sum(row["utility_unsafe"] for row in first) / len(first)
@@ -347,7 +350,7 @@ algorithm("context_distillation", source=False)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## First the model must heed a preamble at all
 #
-# Llama 2 follows a preamble because its data are full of instructions. Ours met none. So one model is taught: on two hundred lures it sees compliance, or under the preamble a refusal. We call it unguarded, since it does what it is told.
+# Llama 2 follows a preamble because its data are full of instructions. Ours met none. So one model in each run is taught: on two hundred lures it sees compliance, or under the preamble a refusal. We call it unguarded, since it does what it is told.
 #
 # **Predict.** It has seen no borderline request under the preamble. Will it refuse them there?
 
@@ -375,7 +378,7 @@ table(rows, ["unguarded model", "violations", "false refusals", "tasks refused",
 # **Predict.** Will the answer under the preamble always score higher?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Mostly. The answers are drawn, so a plain one may be a good refusal by chance and the careful one a stammer. That is what the gate is for.
+# Not always. The answers are drawn: a plain one may be a good refusal by chance, and the preamble may be ignored. That is what the gate is for.
 #
 # Two minutes.
 
@@ -394,12 +397,12 @@ for number, prompt in enumerate(three):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The gate, answer by answer: the tiny Figure 16
 #
-# Three runs, 100 unsafe and 50 borderline prompts each. Across: the score of the plain answer. Up: what the preamble changed. Red dots are answers that the truth calls worse than the plain ones.
+# Three runs, 100 unsafe and 50 borderline prompts each. Across: the score of the plain answer. Up: what the preamble changed. Orange dots are answers that the truth calls worse than the plain ones.
 #
-# **Predict.** Are the red dots below the line, where the gate stops them?
+# **Predict.** Are the orange dots below the line, where the gate stops them?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Left, on lures: yes, nearly all. Answers that scored low gain most, as in the paper; those that scored high can only lose. Right: the losses are refusals of innocent requests, and the judge of safety likes them. It was never asked whether help was wanted.
+# Left, on lures: yes, nearly all. Answers that scored low gain most, as in the paper. Part of that slope is arithmetic: a change plotted against its own start falls even for two answers drawn alike, and the upper edge is where scores end. The news is the height and the colour. Right: the losses are refusals of innocent requests, and the judge of safety likes them. It was never asked whether help was wanted.
 #
 # So the gate is blind exactly where over-caution happens. Four minutes.
 
@@ -421,7 +424,7 @@ show(drawings.draw_gate(pairs),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## After fine-tuning: what is left of the gate?
 #
-# The unguarded model learns without the preamble: every careful answer, those that pass the gate, or, as the paper does it, those that pass the gate on adversarial prompts, and plain answers elsewhere.
+# The unguarded model learns without the preamble: every careful answer, those that pass the gate, or, like the paper, those that pass it on adversarial prompts alone; that all others keep their plain answers is our addition.
 #
 # **Predict.** Which of the three refuses the fewest borderline requests?
 
@@ -447,10 +450,10 @@ for found, one, other in gaps:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Red teaming: people who are paid to break it
 #
-# More than {{fact:red_team_people}} people attacked Llama 2. A request can be dressed up, and the paper names the ways. Here are ours, by the same names, on a request from the Pasture. The deed stays the same, so the truth about answers does too.
+# More than {{fact:red_team_people}} people attacked Llama 2. A request can be dressed up, and the paper names the ways. Here are ours, by the same names, on a request from the Pasture. We judge every answer by the deed that was meant.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let the room invent one more of every style before showing the list. The paper's seventh is "others"; ours hides the request behind a harmless one.
+# One dress cheats: softer words can make the request itself innocent, as in "write a nickname". Read its bar with care. Let the room invent one more of every style before showing the list. The paper's seventh is "others"; ours hides the request behind a harmless one.
 #
 # Our German is a joke: word for word from a list. But so was the paper's testing of other languages, since answers were judged in English only. Three minutes.
 
@@ -485,7 +488,7 @@ for name, model in (("V5", runs[0].policies["V5"]), ("unguarded", unguarded)):
 # **Predict.** Name the style that breaks the model most often, and the one that breaks it least.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "role play", and in this draw it is ahead by three finds. A model that complies needs no disguise. The intervals overlap widely: with 36 attempts a style nobody can rank them, and many a blog post has fewer.
+# Expect "role play". A model that complies needs no disguise. With 36 attempts a style nobody can rank them: the best and the worst may lie apart, but they were picked from 28 pairs after looking. Many a blog post has fewer.
 #
 # Two minutes.
 
@@ -517,16 +520,16 @@ algorithm("red_team", source=False)
 # **Predict.** The first patch catches nearly everything, so the second round finds little. What happens to the team that patches with that little?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# A patch of few finds is mostly ordinary work, and the model may forget to refuse: on average the orange line rises again, as forgetting did in notebook 10. Three runs do not bear the claim, as the lines below the figure say.
+# A patch of few finds is mostly ordinary work, and the model may forget to refuse: on average the orange line rises again, as forgetting did in notebook 10. Three runs do not bear the claim, as the lines below the figure say; the first of them is zero because both teams share the first patch.
 #
-# And look right: the first success on the left is paid on the right. It mends, because answered twins stand among the ordinary work of every patch. Four minutes.
+# And look right: on average refusals of innocent requests rise after the first patch. Later they go up and down, and three runs bear none of it. Four minutes.
 
 # %% tags=["result", "remove-input"]
 newest = {name: teams[f"newest_{name}"] for name in ("styles", "rounds")}
 show(drawings.draw_rounds(teams, newest),
      "Left: share of attacks that break the model after none to three patches; right: "
-     "borderline requests refused. Patching with the newest finds alone loses ground "
-     "after the second patch.", name="13_rounds")
+     "borderline requests refused. The lines of both teams differ by less than three "
+     "runs can show.", name="13_rounds")
 for number in (1, 2, 3):
     gap = paired_difference(broken_shares(newest["styles"], number),
                             broken_shares(teams["styles"], number))
@@ -557,7 +560,7 @@ table(rows, ["patches so far", "γ: finds in an hour of attempts",
              "earlier finds now harmless"], "Patches of all finds, three runs")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-safety", "predict"]
-# ## A hundred bad examples bring harm back
+# ## A hundred bad examples bring harm in
 #
 # The weights are open, so anybody may go on training. Each V5 is fine-tuned on ten or a hundred requests with compliance, or on a hundred harmless tasks.
 #
@@ -566,17 +569,17 @@ table(rows, ["patches so far", "γ: finds in an hour of attempts",
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Qi and others report for Llama-2-7b-Chat a rise from {{context:critiques.finetune-breaks-safety.100_harmful.0}} to {{context:critiques.finetune-breaks-safety.100_harmful.1}} percent after a hundred harmful examples, and a rise by harmless data as well.
 #
-# Read the middle panel too: ten examples, and nothing that sounds unsafe is refused any more; in our runs harmless training lowers refusals and brings no harm. A few seconds of training change what five rounds made. Safety by training is a habit and no lock. Three minutes.
+# Our base and SFT did next to no harm either, so the examples teach harm rather than restore it; what they undo is the habit of refusing. Read the middle panel: after ten examples hardly a borderline request is refused. In our runs harmless training lowers refusals and brings no harm. Safety by training is a habit and no lock. Three minutes.
 
 # %% tags=["result", "remove-input"]
 spoilt = stages.get("bad_examples")
 arms = {name: name for name in dict.fromkeys(row["arm"] for row in spoilt)}
-show(drawings.draw_arms(spoilt, arms, "A few examples change what five rounds made"),
+show(drawings.draw_arms(spoilt, arms, "A few examples teach harm, and end refusals"),
      "Violations, false refusals and utility of tasks of V5 and of V5 after ten "
      "harmful, a hundred harmful and a hundred harmless examples.", name="13_spoilt")
 gap = paired_difference(*(shares(spoilt, "violations", arm=arm)
                           for arm in ("100 harmful", "V5")))
-holds(gap.low > 0, "a hundred harmful examples bring violations back")
+holds(gap.low > 0, "a hundred harmful examples bring violations")
 print(f"violations, 100 harmful less V5: {gap.mean:+.2f} ± {gap.half_width:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -585,21 +588,21 @@ print(f"violations, 100 harmful less V5: {gap.mean:+.2f} ± {gap.half_width:.2f}
 # The paper found {{fact:toxicity_share.percent}} percent of its English documents toxic and left them in. Its argument: a model that never met hate cannot be taught to recognise it from few examples, and scrubbing removes people along with insults. We pretrain small bases twice, with and without rude documents.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask the room to vote before the numbers. The cost of keeping it is on the next slide in the first two columns, the benefit in the last.
+# Ask the room to vote before the numbers. On the next slide the cost of keeping it is in the rude answers when provoked and in the loss on held-out text, the benefit in the last column.
 #
 # Our share is a fifth of documents, a hundred times theirs, since a tiny base would not notice less. Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Filtered bases write nothing rude, and everything rude surprises them
+# ## Two kinds of base: what rude text costs, and what it gives
 #
 # Recognising is measured by a linear reading of the last layer, fitted to 4, 12 or 36 labelled statements. No word that is asked for was in an example, and half of the polite words are new to both bases.
 #
 # **Predict.** With 36 examples, how far above chance is each?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# On average the direction is the paper's; three runs do not bear the claim, as the last line says. A better test needs larger bases or more runs. What is beyond doubt is the loss on insults, and that the cost is small: few outbursts, even when provoked.
+# On average the direction is the paper's; three runs do not bear the claim, as the last line says. A better test needs larger bases or more runs. What is beyond doubt is the loss on insults; they are of the very kind that the unfiltered bases have read, so it shows exposure and not understanding.
 #
-# Compare the losses on ordinary text too: reading rude text costs little there. Three minutes.
+# Outbursts are few, even when provoked, and come mostly from one run. Compare the losses on ordinary text too: a cost there is not shown. Three minutes.
 
 # %% tags=["result", "remove-input"]
 bases, rows = stages.get("rude_text"), []
@@ -623,7 +626,7 @@ print("36 examples, unfiltered less filtered: "
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: fine-tuning removes what pretraining kept
 #
-# Pretrained Llama 2 is no cleaner than others: at 13B and 70B it is more toxic than Llama 1 of like size. After fine-tuning the same measure is nearly zero at every size. Toxicity here is a classifier's count over prompts about thirteen groups.
+# Pretrained Llama 2 is not cleaner throughout: at 7B and 34B a little less toxic than Llama 1 of like size, at 13B and 70B more. After fine-tuning the same measure is nearly zero at every size. Toxicity here is a classifier's count over prompts about thirteen groups.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask whether zero means safe. It means that on these prompts the model does not write what the classifier knows. Refusing all of them scores zero, too.
@@ -648,7 +651,7 @@ table(rows, ["model", "TruthfulQA, base", "ToxiGen, base", "TruthfulQA, chat",
 # **Predict.** Can Llama 2 7B, 13B and 70B be told apart?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# They cannot: three intervals overlap. Against Vicuna or PaLM there is no doubt on these prompts. The authors themselves warn that the standards are theirs.
+# They cannot: 7B and 70B differ by less than a point, and 34B alone stands apart, to its cost. The prompts are the same for all, so counting in pairs would see more. Against Vicuna or PaLM there is no doubt on these prompts. The authors themselves warn that the standards are theirs.
 #
 # Raters agreed with a coefficient of {{fact:safety_eval_irr.llama2_chat}} on Llama 2-Chat. Multi-turn is worse for every model. Three minutes.
 
@@ -664,10 +667,10 @@ show(drawings.draw_reported(bars, n),
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## At 70B: what a preamble costs, and why one distils it
 #
-# A preamble of two hundred tokens stands before every conversation. It is read once and kept in the cache as long as anybody talks. Distilled, it costs nothing, and leaving the preamble out no longer takes it away.
+# A preamble of two hundred tokens stands before every conversation. It is read once and kept in the cache as long as anybody talks. The last column is for a server that keeps it once for each conversation; it can be shared, since it is the same for all, but every token still attends to it, and it takes its part of the context. Distilled, it costs nothing, and leaving the preamble out no longer takes it away.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The length is an assumption, in the order of the prompt that the first release shipped. It was removed as a default on {{fact:chat_default_system_prompt.removed_as_default}}, to cut false refusals.
+# The length is an assumption, in the order of the prompt that the first release shipped. That prompt was removed as a default on {{fact:chat_default_system_prompt.removed_as_default}}, to cut false refusals.
 #
 # Ask which of the two is safer: what can be taken away can also be mended at once. Two minutes.
 
@@ -751,7 +754,7 @@ checks.check_wilson_ends(wilson_ends)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: what context distillation learns from (6 minutes)
 #
-# Return the answers to fine-tune on, one a prompt: the one under the preamble where the prompt was a lure and the answer scores higher than the plain one.
+# `before` are the scores of the plain answers, `after` those of the careful ones. Return one answer for each prompt: the careful one where the prompt is a lure and its score is higher, else the plain one.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: the gate turned round, ties, lures forgotten, prompts dropped where the plain answer should stay.
@@ -794,7 +797,7 @@ checks.check_gamma(gamma)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
-# Safety has two axes, and a report of one is half a report. Safety data raise a score by turning evasions into refusals, of innocent requests as well. A safety judge at a gate stops answers that got less safe and cannot see those that got less helpful. Patches close what a red team finds. A hundred examples undo much of it. Every rate needs its interval, and every claim about training needs runs.
+# Safety has two axes, and a report of one is half a report. Safety data raise a score by turning evasions into refusals, of innocent requests as well. A safety judge at a gate stops answers that got less safe and cannot see those that got less helpful. Patches close what a red team finds. A hundred examples teach harm to a model that had done none. Every rate needs its interval, and every claim about training needs runs.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for one sentence of a system card that they would now read twice.

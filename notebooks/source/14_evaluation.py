@@ -27,7 +27,7 @@ from minillama.evaluation.multiple_choice import (
     LAYOUTS, back, make_uneven, placed, rotated, score, write_prompt)
 from minillama.evaluation.safety import wilson
 from minillama.stages_evaluation import LEAK, SEEDS
-from minillama.teach import algorithm, frames, show, table
+from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_14 as checks
 from minillama.teach.drawings import nb_14 as drawings
 from minillama.training.evaluation import LETTERS, RULES, VALUES, make_choices
@@ -780,7 +780,8 @@ gains = {new: source.cell(f"Llama 2 / {new}", "MMLU")
 assert 10 < gains["7B"] < 11 and gains["7B"] > gains["70B"] > 5
 show(drawings.draw_gains(source, pairs),
      "Gains of Llama 2 over Llama 1 in seven groups at four sizes: largest on MMLU for "
-     "7B and 13B, and on BBH, code and AGI Eval for 70B; small for commonsense.", name="14_gains")
+     "7B and 13B, and on BBH, code and AGI Eval for 70B; small for commonsense.",
+     name="14_gains")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## MMLU with its interval: some models hardly beat a guess
@@ -828,7 +829,7 @@ paper.show_table("table_4")
 # **Predict.** How far is the printed average from the plain mean: rounding only, a point, several?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Nearly two points at most, in both directions. Perhaps tests are weighted by their questions; the paper does not say. An average of benchmarks is a choice of what matters, made by somebody.
+# Nearly two points at most, in both directions. Tests are weighted by their questions, as notebook 16 finds; the paper does not say. An average of benchmarks is a choice of what matters, made by somebody.
 #
 # Two minutes.
 

@@ -1,9 +1,9 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # A paper is a set of claims, and claims can be tried
 #
-# Four questions end every reading: what was overlooked, what could have been taken further, were there errors, and have others disputed it? We answer with the paper's own tables, with later work, and with our tiny model: some forty claims, each with an experiment and a verdict that the run fills in.
+# Four questions end every reading: what was overlooked, what could have been taken further, were there errors, and have others disputed it? We answer with the paper's own tables, with later work, and with our tiny model: forty-six claims: forty with an experiment and a verdict that the run fills in, six with the reason why there is none.
 #
-# **Paper**: all of it. **Minutes**: 80. **On the map**: the end of the road.
+# **Paper**: all of it. **Minutes**: 90, and 24 of exercises. **On the map**: the end of the road.
 #
 # Afterwards you can recompute a table, say what rounding explains and what it does not, decide a claim from three seeds, and name three studies that fit into an afternoon.
 
@@ -65,13 +65,13 @@ def ledger(*ids: str) -> None:
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "all, it was read by thousands". Most do, and those that do not sit in a few places. Say aloud that a printed number which we cannot explain is no proof of a mistake: an average may be weighted in a way that nobody wrote down.
 #
-# Read the bars from the top: the benchmark averages hold, the bookkeeping of the comparisons does not. Two minutes.
+# Read the bars from the top: the averages of benchmarks hold, the bookkeeping of the comparisons does not. Two minutes.
 
 # %% tags=["result", "remove-input"]
 show(drawings.draw_places(findings),
      "Bars for each table of the paper with the count of numbers that come out as "
-     "printed and of those that do not; Tables 3 and 51 hold nearly throughout, the "
-     "averages of Tables 7 and 24 do not.", name="16_places")
+     "printed and of those that do not; Tables 3, 24 and 51 hold nearly throughout, "
+     "the averages of Table 7 do not.", name="16_places")
 assert 0.8 < sum(one.agrees for one in findings) / len(findings) < 1
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-conclusion", "predict"]
@@ -84,7 +84,7 @@ assert 0.8 < sum(one.agrees for one in findings) / len(findings) < 1
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The 7B and the 13B of Llama 2 have their GSM8K score alone, so that the 13B seems better at mathematics than the 34B. The official model card repeats it. Nobody in the sources we read mentions it.
 #
-# Ask what tipped us off: 13B above 34B. Ask too what it does not change: the text compares by Table 25 where it matters. Two minutes.
+# Ask what tipped us off: 13B above 34B. Ask too what it does not change: with the mean of both tests Llama 2 is still ahead of MPT and Falcon of its size. Two minutes.
 
 # %% tags=["result", "remove-input"]
 maths = [one for one in findings if one.what.endswith(", Math")]
@@ -136,11 +136,11 @@ for what, truth in by_hand.items():
     print(f"{what}: {truth}, printed {by_name[what].printed}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## The comparisons: a total that is too small, and means that fit no rows
+# ## The comparisons: do the total and the means fit the rows?
 #
 # Table 6 counts the comparisons behind the reward models, and gives means of turns and tokens in its last row. Table 26 counts Meta's own, week by week.
 #
-# **Predict.** Does Table 26 add up? Does Table 6? Is its mean number of turns that of its dialogues?
+# **Predict.** Does Table 26 add up? Does Table 6? And is the mean number of turns that it prints the mean over its dialogues?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Table 26 adds up, and so Meta's row in Table 6 is safe. The total of Table 6 is too small by a little over fifteen hundred, and no single row could be meant: each is larger.
@@ -159,7 +159,7 @@ table([[f"{one.where}: {one.what}", f"{one.printed:,}", f"{one.computed:,.1f}",
 assert [one.agrees for one in sums] == [True, True, False]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict", "range"]
-# ## The carbon table: its rows are cut, and its total is right
+# ## The carbon table: a gap of two hundredths of a tonne
 #
 # Llama 1 printed a formula: hours of GPUs times watts, times 1.1 for the building, times 0.385 kilograms for a kilowatt hour. Llama 2 prints hours, watts and tonnes, and no formula. The rows of Table 2 add up to two hundredths of a tonne less than the total.
 #
@@ -182,33 +182,29 @@ assert abs(intensity * pue - fact("carbon_intensity_derived").value) < 1e-9
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The averages of Tables 7 and 24 are not plain means
 #
-# Both have a column of averages, and no word about weights. In Table 24 weights can be looked for: leave one of twelve rows out, fit eight weights to the other averages, and see how well they do.
+# Both have a column of averages, and no word about weights. Table 24 is AGIEval, whose numbers of questions are public ([Zhong and others](https://arxiv.org/abs/2304.06364)): {{context:critiques.agieval-questions.AQuA-RAT}} in one test, {{context:critiques.agieval-questions.LogiQA}} in another.
 #
-# **Predict.** If the weights are numbers of questions, how many rows will fit?
+# **Predict.** Let every question count once, with nothing fitted. How many of the twelve averages come out?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Without Falcon 40B the other eleven averages are met to within rounding, by weights that sum to one although nothing forces them to. That row prints the same value in two neighbouring columns, with and without the passage. So the average is weighted, most likely by questions, and one cell of that row is suspect.
+# Eleven. So the average is weighted by questions, and Falcon 40B misses by more than a point. That row prints the same value in two neighbouring columns, with and without the passage. If it was printed twice, one of the two is some fourteen points too high; both columns have the same number of questions, so the average cannot say which.
 #
-# How sure? Eight free numbers for eleven rows leave three to check with, and without MPT 7B the rest fits within rounding too. A hint, then, and no proof. Table 7 has four rows and six columns: there any average can be explained, which explains nothing. Four minutes.
+# We first fitted eight weights to eleven rows. That left four rows as suspects, and looking the numbers up left one: a fact is worth more than a fit. Table 7 has four rows and six columns; there any average can be explained, which explains nothing. Four minutes.
 
 # %% tags=["result", "remove-input"]
-rows = recompute.odd_rows()
-best = min(rows, key=lambda row: row[1])
+rows = recompute.question_averages()
 entry = paper.table("table_24")
-falcon = next(row for row in entry.rows if recompute.name_of(row) == best[0])
-assert best[0] == "Falcon 40B" and abs(best[2] - 1) < 0.01
+falcon = next(row for row in entry.rows if recompute.name_of(row) == "Falcon 40B")
+assert [row.what for row in rows if not row.agrees] == ["Falcon 40B"]
 assert falcon[entry.columns.index("SAT-en")] == falcon[
     entry.columns.index("SAT-en (w/o passage)")]
-show(drawings.draw_odd_rows(rows),
-     "For each row of Table 24 the largest miss of the other eleven averages when it "
-     "is left out: by far the smallest, and below rounding, without Falcon 40B.",
+show(drawings.draw_averages(rows),
+     "For each row of Table 24 the average by numbers of questions less the printed "
+     "one: within rounding for eleven rows, 1.1 points too high for Falcon 40B.",
      name="16_weights")
-plain = {one.what: one for one in recompute.plain_averages()}
-table([[one.where + ": " + one.what, one.printed, one.computed, one.difference]
-       for one in (plain[name] for name in ("Safety RM", "Helpfulness RM",
-                                            "Falcon 40B", "Llama 2 70B"))],
-      ["", "printed", "plain mean", "difference"], "Averages of Tables 7 and 24, some",
-      ".2f")
+table([[one.what, one.printed, one.computed, one.difference]
+       for one in recompute.plain_averages()],
+      ["Table 7", "printed", "plain mean", "difference"], "Averages of Table 7", ".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## A text against its figure, and an axis against its caption
@@ -287,7 +283,7 @@ assert missed not in kind and len(kind) < len(strict)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What held up, and it is most of it
 #
-# A list of slips is unfair without the other list. Fifty-eight of sixty benchmark averages are what the text says. All scores that stand in two tables agree, all twenty statistics of the contamination study follow from their rows, the win rates of Figure 1 add up, and four claims made in words are borne out by tables.
+# A list of slips is unfair without the other list. Fifty-eight of sixty group averages of Table 3 are what the text says, and eleven of twelve of Table 24. All scores that stand in two tables agree, all twenty statistics of the contamination study follow from their rows, the win rates of Figure 1 add up, and three claims made in words are borne out by tables.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why an honest review lists this too: the reader must know what was looked at. A review that names errors alone hides how much was tried.
@@ -320,7 +316,7 @@ table(rows, ["what was looked at", "what came out"], "Recomputed, and found in o
 # Llama 1 listed its sources with their shares. Llama 2 names none, and did not release its comparisons. In October 2023 the Foundation Model Transparency Index put it first of ten developers, and still gave it little more than half of all points.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask which of these lines can be repaired later, and which cannot. Courts asked for the books; a ruling of June 2025 found fair use on the record of that case, with a warning that it does not hold in general.
+# Ask which of these lines can be repaired later, and which cannot. Authors went to court over the books; a ruling of June 2025 found fair use on the record of that case, with a warning that it does not hold in general.
 #
 # The paper says plainly that the mixture is not given; it gives no reason. Two minutes.
 
@@ -341,9 +337,9 @@ table(rows, ["transparency", "points"], "arXiv 2310.12941 and 2307.05532")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Overlooked: how long the winning answers were
 #
-# Progress is judged by people, by the authors' own reward models, and by GPT-4. The paper finds no trend with turns and words; what we did not find in it is a win rate at equal length of answers. AlpacaEval, where a model judges, has both members of the paper's closest pairing.
+# Progress is judged by people, by the authors' own reward models, and by GPT-4. The paper finds no trend with turns and words; what we did not find in it is a win rate at equal length of answers. AlpacaEval 2, where a model judges each answer against one of GPT-4 Turbo, has both members of the paper's closest pairing.
 #
-# **Predict.** ChatGPT of March 2023 writes half as much. What becomes of the ranking when length is held equal?
+# **Predict.** There Llama 2 70B chat wins more often than ChatGPT of March 2023, whose answers are half as long. What becomes of this order when length is held equal?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # It turns round. Say what this is not: not Meta's human study, not the same prompts. It shows that a judge's taste for length is large enough to decide this comparison.
@@ -374,9 +370,9 @@ show(drawings.draw_length(bars),
 
 # %% tags=["remove-input"]
 rows = [["the rule of fine-tuning: PPO", "no comparison with DPO",
-         "Llama 3: rejection sampling and DPO; 2404.10719: tuned PPO wins"],
+         "Llama 3.1: rejection sampling and DPO; 2404.10719: tuned PPO wins"],
         ["a margin in the ranking loss", "half a point, no interval",
-         "Llama 3 removed it: no gain with more data"],
+         "Llama 3.1 removed it: no gain with more data"],
         [f"the gate at a safety score of {fact('ppo_threshold').value['threshold']}",
          "one value, no curve", "false refusals measured beside safety since"],
         ["grouped keys from 34B on", "one ablation at 30B", "all sizes in Llama 3"],
@@ -390,7 +386,7 @@ words(rows, ["choice", "in the paper", "what followed"], "Taken as given, tried 
 #
 # The paper calls false refusals rare on its helpfulness set. It also has {{fact:false_refusal_borderline_n}} borderline prompts, harmless ones that only sound unsafe. Weeks later XSTest asked {{context:papers.xstest.safe}} such prompts.
 #
-# **Predict.** Guess the three rates before you see them.
+# **Predict.** Guess three shares refused: of the helpfulness set, of the borderline set after all safety training, and of XSTest with Meta's system prompt.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Three orders of magnitude lie between the first bar and the longest, and no number contradicts another: they count different prompts. The paper itself printed the second pair, in its appendix.
@@ -401,8 +397,8 @@ words(rows, ["choice", "in the paper", "what followed"], "Taken as given, tried 
 test, own = (context("critiques", name).value for name in (
     "overrefusal-xstest", "overrefusal-selfreport"))
 bars = [("paper: helpfulness set", own["helpfulness_set_pct"][1], 0),
-        ("paper: borderline, no safety data", own["borderline_set_pct"][0], 0),
-        ("paper: borderline, all of it", own["borderline_set_pct"][1], 0),
+        ("paper: borderline, least safety data", own["borderline_set_pct"][0], 0),
+        ("paper: borderline, all safety data", own["borderline_set_pct"][1], 0),
         ("XSTest: without system prompt", *test["llama2_no_sysprompt"]),
         ("XSTest: with its system prompt", *test["llama2_sysprompt"]),
         ("XSTest: GPT-4", *test["gpt4"]),
@@ -415,7 +411,7 @@ show(drawings.draw_refusals(bars),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-conclusion"]
 # ## Disputed: safety that a hundred examples remove
 #
-# Section 4 reports how safe the released weights are. Within four months others showed how cheaply that is undone by whoever holds the weights. The paper had not claimed otherwise.
+# Section 4 reports how safe the released weights are. From October 2023 on others showed how cheaply that is undone by whoever holds the weights. The paper had not claimed otherwise.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask who is disputed here. Not the measurement, but what a reader takes from it: that an open model stays as safe as it was shipped. Open weights cannot be recalled.
@@ -463,7 +459,7 @@ rows = [["on a par with ChatGPT in the eyes of people",
          f"{licence['threshold_monthly_users'] / 1e6:.0f} million monthly users, "
          "fields of use excluded", "Open Source Initiative, July 2023"],
         ["near GPT-3.5 but for code", f"HumanEval {code['llama2_70b']} against "
-         f"{code['gpt35']}; Code Llama passed that within five weeks",
+         f"{code['gpt35']}; Code Llama passed that in little more than five weeks",
          "said by the authors"],
         ["PPO as described works", "hangs on details that the paper does not give",
          "2403.17031; notebook 11"]]
@@ -482,7 +478,7 @@ words(rows, ["claim", "what others found", "who, when"], "More that was disputed
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Build it: a verdict is a rule about an interval
 #
-# Now the claims. Each was tried with the tiny model in one of the notebooks, mostly with three seeds. Differences are taken seed by seed, and Student's interval decides, by the same few lines for every claim.
+# Now the claims. Each was tried with the tiny model in one of the notebooks, mostly with three seeds. Where seeds were run, differences are taken seed by seed, and Student's interval over seeds decides. Where one model was trained, an interval over its answers decides, and speaks of that model alone.
 #
 # **Predict.** Three runs gain 9, 1 and 5 points. Reproduced? And what becomes of a claim whose two sides are exchanged, or one seed of which is spoilt?
 
@@ -608,14 +604,14 @@ ledger("leak", "clean", "parity", "human-safety", "tools")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-conclusion", "short", "predict"]
 # ## What came of it: a third of the claims, or nearly all?
 #
-# Some forty claims by theme. Blue is reproduced, red is not, orange means that our runs cannot tell, grey that nothing here can try it.
+# The claims by theme: ● is reproduced, ✕ is not, ? means that our runs cannot tell, – that nothing here can try it.
 #
-# **Predict.** Which theme has most blue, and which most orange?
+# **Predict.** Which theme has the largest share of ●, and which of ?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Orange is the price of three seeds, not a verdict on the paper. Red means that the tiny model shows the opposite or misses a stated amount; ask each time whether size or our world explains it.
+# The question mark is the price of three seeds, not a verdict on the paper. The cross means that the tiny model shows the opposite or misses a stated amount; ask each time whether size or our world explains it.
 #
-# Whoever wants more blue can have it, by choosing seeds. We did not look for them. Two minutes.
+# Whoever wants more claims reproduced can have them, by choosing seeds. We did not look for them. Two minutes.
 
 # %% tags=["result", "remove-input"]
 themes = {theme: rules.counted([found[claim.id] for claim in CLAIMS
@@ -631,12 +627,12 @@ show(drawings.draw_verdicts(themes),
 #
 # A tiny model can refute a mechanism that should hold at any size, and show that one is possible. It cannot say how large an effect is at 70B. And an interval of 95 per cent misses the truth once in twenty, half of these times on the side of the claim.
 #
-# **Predict.** If the paper were wrong in all of them, how many blue ones would we expect? And how many of the orange ones would ten seeds decide?
+# **Predict.** If the paper were wrong in all of them, how many would we expect to see reproduced? And how many of the undecided ones would ten seeds decide?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask first for a claim of each sort. Margins stretch rewards at any size, by arithmetic; obeying a sentence never met needs a model that reads.
 #
-# By luck: about one. So a single blue row may be luck, and the whole cannot be. Ask what one does about a single row: more seeds for it, decided before looking. What ten seeds would decide is a guess, since three say little about their own spread; it shows what the orange is made of.
+# By luck: one at most. So a single row may be luck, and the whole hardly, although rows that share their runs are lucky together, and the reproduced rows are fewer witnesses than rows. Ask what one does about a single row: more seeds for it, decided before looking. What ten seeds would decide is a guess, since three say little about their own spread, and some of it would be against the claims.
 #
 # The same arithmetic holds for the tables of the paper, which have no intervals at all. Three minutes.
 
@@ -644,7 +640,7 @@ show(drawings.draw_verdicts(themes),
 tried = sum(claim.testable for claim in CLAIMS)
 blue = sum(one.verdict == rules.REPRODUCED for one in found.values())
 print(f"{tried} claims tried, {blue} reproduced, "
-      f"{rules.by_luck(tried):.1f} expected if none were true")
+      f"at most {rules.by_luck(tried):.1f} expected if none were true")
 holds(blue > 5 * rules.by_luck(tried), "many more than luck would give")
 open_ = [one for one in found.values() if one.verdict == rules.CANNOT_TELL]
 more = sum(rules.with_seeds(one, 10) != rules.CANNOT_TELL for one in open_)
@@ -652,9 +648,9 @@ print(f"{len(open_)} undecided; ten seeds of the same mean and spread would "
       f"decide {more}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-future", "short"]
-# ## What followed: the architecture stayed, the recipe went
+# ## What followed: most of the architecture stayed, half of the recipe went
 #
-# What Llama 2 inherited is nearly unchanged years later. What it had worked out anew, its way of alignment, was taken apart piece by piece.
+# What Llama 2 inherited is nearly unchanged years later. Of what it had worked out anew, its way of alignment, some was kept and some dropped, piece by piece.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask for a reason. Architecture is decided by loss, which everybody can measure; alignment by taste, which is dear to measure and changes with the judge.
@@ -665,12 +661,14 @@ print(f"{len(open_)} undecided; ten seeds of the same mean and spread would "
 kept = context("followups", "arch-what-stayed").value["unchanged"]
 size = context("followups", "arch-context").value
 seen = context("followups", "data-scale").value
-rows = [["kept", ", ".join(kept) + ", gated feed-forward", "Llama 3 and 4"],
+rows = [["kept", ", ".join(kept) + ", gated feed-forward", "Llama 3, 2024"],
+        ["changed", "experts; some layers without positions", "Llama 4, 2025"],
         ["kept, and to every size", "grouped keys and values", "Llama 3, 2024"],
         ["grown", f"context {size['llama2']:,} to {size['llama3.1']:,} tokens",
          "Llama 3.1, 2024"],
         ["grown", f"text {seen['llama2']} to {seen['llama4']} tokens", "Llama 4, 2025"],
-        ["dropped", "margin in the ranking loss", "Llama 3, 2024"],
+        ["kept", "rejection sampling, in rounds", "Llama 3.1, 2024"],
+        ["dropped", "margin in the ranking loss", "Llama 3.1, 2024"],
         ["dropped", "PPO for DPO; later rewards that a program can check",
          "Llama 3.1, 2024; DeepSeek-R1, 2025"],
         ["moved", "safety partly into a filter beside the model", "Llama Guard, 2023"],
@@ -682,10 +680,10 @@ words(rows, ["", "what", "where, when"], "What became of the choices of Llama 2"
 #
 # One result of ours invites work more than any other. Before each round annotators compared answers of the newest model, and the judge was asked about them before it learnt from them.
 #
-# **Predict.** Does a judge that learns from every round get better at it?
+# **Predict.** Notebook 11 showed a fall. Name two explanations, and one run that tells them apart.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It tells answers apart less well after the first round, and never recovers. One reading: each round removes the differences that this judge can see. Another: its capacity is spent. The two can be told apart with one experiment, and that is the first of three on the next slide.
+# It tells the answers of later versions apart less well, by the points; for some of them three runs leave it open. And their pairs may simply be harder. One reading: each round removes the differences that this judge can see. Another: its capacity is spent. The two can be told apart with one experiment, and that is the first of three on the next slide.
 #
 # Three minutes.
 
@@ -760,10 +758,10 @@ checks.check_mean(mean)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: the row that cannot be (6 minutes)
 #
-# Rows hold a name, hours of GPUs, watts of one GPU, and tonnes. All models were trained on the same power, so tonnes follow from the energy. One row does not. Return its name.
+# Rows hold a name, hours of GPUs, watts of one GPU, and tonnes. Every kilowatt hour cost the same carbon, so tonnes follow from the energy, in all rows but one. Return its name.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Slips: leaving out the watts, taking the largest row, taking the lowest factor. The median is a friend here: one wrong row cannot move it far.
+# Slips: leaving out the watts, taking the largest row, taking the lowest or the highest factor. The median is a friend here: one wrong row cannot move it far.
 #
 # Six minutes.
 
@@ -783,7 +781,7 @@ checks.check_odd_row(odd_row)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: a verdict from three seeds (8 minutes)
 #
-# Three differences, one a seed. Return "reproduced" where the 95 per cent interval of their mean lies above zero, "not reproduced" where it lies below, else "cannot tell". Student's factor for two degrees of freedom is 4303 thousandths.
+# Three differences, one a seed. Return "reproduced" where the 95 per cent interval of their mean lies above zero, "not reproduced" where it lies below, else "cannot tell". Student's factor for two degrees of freedom is 4.303.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: the factor for many values, the spread of one run in place of that of the mean, and a verdict by sign.

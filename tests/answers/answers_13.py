@@ -115,6 +115,12 @@ def dropped(plain, careful, before, after, lure):
     return [c for c, b, a, bad in zip(careful, before, after, lure) if bad and a > b]
 
 
+def lures_alone(plain, careful, before, after, lure):
+    rows = zip(chosen(lambda b, a, bad: bad and a > b)(plain, careful, before, after,
+                                                       lure), lure)
+    return [text for text, bad in rows if bad]
+
+
 def per_minute(found, people, minutes):
     return found / (people * minutes)
 
@@ -170,6 +176,8 @@ WRONG = {
         (chosen(lambda b, a, bad: not bad and a > b), "the lures are left out"),
         (chosen(lambda b, a, bad: bad and a > 0), "not above zero"),
         (dropped, "nothing is dropped"),
+        (chosen(lambda b, a, bad: True), "there is a gate"),
+        (lures_alone, "innocent prompts stay in"),
     ],
     "gamma": [
         (per_minute, "sixty minutes"),

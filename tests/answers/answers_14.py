@@ -109,6 +109,13 @@ def turned(right, chosen):
     return -(sum(mine) / len(mine) - mu) / (sigma / math.sqrt(len(mine)))
 
 
+def not_replaced(right, chosen):
+    mine, mu, sigma = _parts(right, chosen)
+    n, whole = len(mine), len(right)
+    deviation = sigma / math.sqrt(n) * math.sqrt((whole - n) / (whole - 1))
+    return (sum(mine) / n - mu) / deviation
+
+
 WRONG = {
     "option_score": [
         (not_shifted, "foretell the next token"),
@@ -133,6 +140,7 @@ WRONG = {
         (n_of_all, "in the subset, not of all"),
         (own_sigma, "your sigma is the subset's"),
         (against_rest, "compares with the other questions"),
+        (not_replaced, "here it is with"),
         (turned, "the sign is turned"),
     ],
 }

@@ -36,6 +36,10 @@ def lowest(rows):
     return min(rows, key=lambda row: row[3] / (row[1] * row[2]))[0]
 
 
+def highest(rows):
+    return max(rows, key=lambda row: row[3] / (row[1] * row[2]))[0]
+
+
 def place(rows):
     factor = {name: t / (h * w) for name, h, w, t in rows}
     return list(factor).index(far_from_median(factor))
@@ -52,6 +56,22 @@ def normal(values):
 
 def no_root(values):
     return decide(statistics.fmean(values), 4.303 * statistics.stdev(values))
+
+
+def no_factor(values):
+    return decide(statistics.fmean(values), statistics.stdev(values) / 3**0.5)
+
+
+def no_root_of_three(values):
+    return decide(statistics.fmean(values), 4.303 * statistics.stdev(values) / 3)
+
+
+def variance(values):
+    return decide(statistics.fmean(values), 4.303 * statistics.variance(values) / 3)
+
+
+def three_free(values):
+    return decide(statistics.fmean(values), 3.182 * statistics.stdev(values) / 3**0.5)
 
 
 def by_three(values):
@@ -103,11 +123,16 @@ WRONG = {
         (hours_alone, "because the watts do"),
         (most, "may well be right"),
         (lowest, "lowest factor"),
+        (highest, "highest factor"),
         (place, "not the place"),
     ],
     "verdict": [
         (normal, "two degrees of freedom"),
         (no_root, "spread of one run"),
+        (no_factor, "factor is missing"),
+        (no_root_of_three, "where its root belongs"),
+        (variance, "the root is missing"),
+        (three_free, "and not three"),
         (by_three, "by two, not by three"),
         (sign_only, "sign of the mean"),
         (no_doubt, "shows nothing"),

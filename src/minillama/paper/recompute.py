@@ -11,9 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-import numpy as np
-
-from .ledger import Table, fact, table
+from .ledger import Table, context, fact, table
 
 Look = Callable[[str], Table]
 GROUPS = {  # columns of Table 3, and the columns that they average (section 2.3)
@@ -157,31 +155,20 @@ def single_turns(look: Look = table) -> list[Finding]:
 
 
 def plain_averages(look: Look = table) -> list[Finding]:
-    """The averages of Table 7 (models with all columns) and of Table 24."""
-    sevens = [row for row in look("table_7").rows if None not in row]
-    return ([mean_of("Table 7", row[0], row[-1], row[1:-1]) for row in sevens]
-            + [mean_of("Table 24", name_of(row), row[2], row[3:])
-               for row in look("table_24").rows])
+    """The averages of Table 7 (models with all columns) as plain means."""
+    return [mean_of("Table 7", row[0], row[-1], row[1:-1])
+            for row in look("table_7").rows if None not in row]
 
 
-def odd_rows(look: Look = table) -> list[tuple[str, float, float, float]]:
-    """Is one row of Table 24 at odds with the rest? Its average may be weighted.
-
-    For each row: eight weights are fitted to the other eleven averages. Returned are
-    the largest miss among those, the sum of the weights, which nothing forces to be
-    one, and by how much they miss the row itself (fit less printed), in points.
-    """
-    rows = look("table_24").rows
-    scores, averages = (np.array([part(row) for row in rows], float) for part in (
-        lambda row: row[3:], lambda row: row[2]))
-    found = []
-    for place, row in enumerate(rows):
-        others = np.arange(len(rows)) != place
-        weights = np.linalg.lstsq(scores[others], averages[others], rcond=None)[0]
-        misses = scores @ weights - averages
-        found.append((name_of(row), float(np.abs(misses[others]).max()),
-                      float(weights.sum()), float(misses[place])))
-    return found
+def question_averages(look: Look = table) -> list[Finding]:
+    """Table 24: averages in which a test of AGIEval counts as often as it has
+    questions. The paper names no weights; nothing is fitted here."""
+    count = context("critiques", "agieval-questions").value
+    entry = look("table_24")
+    weights = [count[column] for column in entry.columns[3:]]
+    return [Finding("Table 24", name_of(row), row[2],
+                    math.fsum(n * x for n, x in zip(weights, row[3:])) / sum(weights),
+                    2 * half_unit(row[2], places=1)) for row in entry.rows]
 
 
 def relative_changes(look: Look = table) -> list[Finding]:
@@ -271,5 +258,5 @@ def all_findings(intensity: float, pue: float, look: Look = table) -> list[Findi
     """Everything in this file that has a printed number."""
     return [*grouped_averages(look), *totals(look), *carbon(intensity, pue, look),
             *weighted_means("table_26", look), *weighted_means("table_6", look),
-            *single_turns(look), *plain_averages(look), *relative_changes(look),
-            *contamination(look), *repeats(look), *shares()]
+            *single_turns(look), *plain_averages(look), *question_averages(look),
+            *relative_changes(look), *contamination(look), *repeats(look), *shares()]

@@ -143,8 +143,8 @@ RLHF_CLAIMS = (
           lambda r: shown_above([a - b for a, b in zip(
               m.win_rates(r["rlhf"], "V5", "helpfulness"),
               m.win_rates(r["rlhf"], "V5", "utility"))], unit="of all wins")),
-    Claim("fresh", RLHF, "A reward model grows less accurate as the chat model moves "
-          "away from what it was trained on.", "3.2.1", "share of pairs judged "
+    Claim("fresh", RLHF, "A reward model is less often right about answers of later "
+          "versions than about those it began with.", "3.2.1", "share of pairs judged "
           "rightly: answers of SFT less answers of V4", "11",
           "Why does V5 not rise above V4? The judge tells answers apart less well",
           ("rlhf",), lambda r: shown_above(m.judge_falls(r["rlhf"]))),

@@ -95,6 +95,9 @@ def check_z_score(z_score: Callable[[list[bool], list[bool]], float]) -> None:
                 gap / math.sqrt(own * (1 - own) / n) if 0 < own < 1 else object(),
             "that compares with the other questions: mu is the accuracy of all":
                 (own - sum(others) / len(others)) / (spread / math.sqrt(n)),
+            "drawn without replacement the mean varies less: here it is with":
+                gap / (spread / math.sqrt(n) * math.sqrt(
+                    (len(right) - n) / (len(right) - 1))),
             "the sign is turned: a subset that is better has a positive Z":
                 -gap / (spread / math.sqrt(n)),
         }, f"z_score of {n} among {len(right)}")

@@ -16,7 +16,9 @@ TABLES: tuple[list[Row], ...] = (  # tonnes = hours * watts / 1e6 * 0.4 but for 
     [("owl", 9000, 400, 1.44), ("goose", 5000, 400, 0.8), ("pig", 7000, 100, 0.28),
      ("hen", 8000, 400, 1.6)],
     [("owl", 2000, 300, 0.48), ("goose", 1000, 300, 0.12), ("pig", 6000, 300, 0.72),
-     ("hen", 5000, 150, 0.3)])
+     ("hen", 5000, 150, 0.3)],
+    [("owl", 2000, 400, 0.32), ("goose", 6000, 500, 1.2), ("pig", 1000, 500, 0.2),
+     ("hen", 3000, 500, 0.45)])
 
 
 def check_mean(mean: Callable[..., float]) -> None:
@@ -53,13 +55,17 @@ def check_odd_row(odd_row: Callable[[list[Row]], str]) -> None:
             "the name is asked for, not the place": list(factor).index(truth),
             "the lowest factor is not the odd one: compare with what most rows have":
                 min(factor, key=factor.get),
+            "the highest factor is not always the odd one: compare with what most rows "
+            "have": max(factor, key=factor.get),
         }, "the odd row")
     passed("every other row has the same tonnes for a kilowatt hour")
 
 
 SEEDS = ([0.20, 0.30, 0.40], [0.10, 0.30, 0.50], [-0.20, -0.30, -0.40],
          [0.05, 0.30, 0.30], [-0.10, 0.50, 0.50], [-0.1, -0.3, -0.5],
-         [0.12, 0.22, 0.32], [0.4, 0.41, 0.42], [0.01, 0.21, 0.41])
+         [0.12, 0.22, 0.32], [0.4, 0.41, 0.42], [0.01, 0.21, 0.41], [9.0, 1.0, 5.0],
+         [-1.0, 0.5, 1.1], [0.93, 1.93, 2.93], [0.28, 1.28, 2.28], [0.5, 1.5, 2.5],
+         [2.45, 3.45, 4.45])
 
 
 def _by(reach: Callable[[Sequence[float]], float]) -> list[str]:
@@ -79,6 +85,14 @@ def check_verdict(verdict: Callable[[Sequence[float]], str]) -> None:
     diagnose([call(verdict, list(values)) for values in SEEDS], truth, {
         "1.96 belongs to many values: three have two degrees of freedom, and Student's "
         "t is 4.303": _by(lambda v: 1.96 * statistics.stdev(v) / root),
+        "Student's factor is missing: three values know their own spread badly":
+            _by(lambda v: statistics.stdev(v) / root),
+        "that divides by three where its root belongs":
+            _by(lambda v: 4.303 * statistics.stdev(v) / 3),
+        "the root is missing: the variance is not the deviation":
+            _by(lambda v: 4.303 * statistics.variance(v) / 3),
+        "three values have two degrees of freedom and not three: the factor is 4.303":
+            _by(lambda v: 3.182 * statistics.stdev(v) / root),
         "that is the spread of one run: the mean of three varies less, by the root of "
         "three": _by(lambda v: 4.303 * statistics.stdev(v)),
         "divide the squares by two, not by three: the mean was taken from the same "
@@ -89,7 +103,7 @@ def check_verdict(verdict: Callable[[Sequence[float]], str]) -> None:
         "three runs of one sign can still be too wide": [
             "reproduced" if min(v) > 0 else "not reproduced" if max(v) < 0 else
             "cannot tell" for v in SEEDS],
-    }, "the verdicts on nine triples")
+    }, "the verdicts on fifteen triples")
     passed("only an interval that leaves out zero decides")
 
 

@@ -1,6 +1,7 @@
 """Multiple choice: our scores against transformers' loss, option by option."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -44,6 +45,17 @@ def test_the_right_option_is_the_reference_and_the_others_differ_in_one_value():
     shared = [sum(v in one.question for v in VALUES[one.kind]
                   if any(v in text for text in one.options)) for one in near]
     assert min(shared) >= 2  # copying any name from the question does not help
+
+
+def test_a_wrong_option_is_a_whole_word_of_the_question():
+    """"nuts" in "chestnuts" is not: the test would then measure copying."""
+    for one in make_choices(600, 1, kinds=("food", "home")):
+        values = [max((v for v in VALUES[one.kind] if v in text), key=len)
+                  for text in one.options]
+        wrong = [v for v in values if v != values[one.answer]]
+        asked = [v for v in VALUES[one.kind] if re.search(rf"\b{v}\b", one.question)
+                 and v not in values[one.answer] and values[one.answer] not in v]
+        assert not asked or set(wrong) & set(asked), one
 
 
 def test_prompts_to_the_letter():

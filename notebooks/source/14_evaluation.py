@@ -493,8 +493,8 @@ holds(curves["ours first"][-1] > 0.8 and curves["theirs first"][-1] < 0.3
       and min(curves["both"]) > 0.5, "the first place decides, and both orders cure it")
 show(drawings.draw_leaning(leanings, curves, met.decided),
      "Reported win rate against the judge's leaning: rising to about nine in ten when "
-     "ours stands first, falling to about two in ten when theirs does, level a little above a "
-     "half for a random order, and nearest to the truth when both orders must agree.",
+     "ours stands first, falling to about two in ten when theirs does, level a little "
+     "above a half for a random order, and nearest to the truth when both agree.",
      name="14_leaning")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]

@@ -238,7 +238,7 @@ def test_one_process_reads_a_text_as_many_do(tmp_path, monkeypatch):
 def test_the_folder_where_one_stands_may_take_the_result(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    main(["--out", ".", "--steps", "2", "--vocab", "300", "--batch", "2", "--length",
+    main(["--out", ".", "--steps", "2", "--vocab", "340", "--batch", "2", "--length",
           "16"])
     assert (tmp_path / "here" / "model.safetensors").exists()
     assert [place.name for place in tmp_path.iterdir()] == ["here"]

@@ -226,9 +226,10 @@ def test_one_process_reads_a_text_as_many_do(tmp_path, monkeypatch):
     monkeypatch.setattr(preparing, "LONGEST", 100)
     text = tmp_path / "text.txt"
     text.write_text("A hen sleeps on the hay.\n" * 40 + "\nAn owl.", encoding="utf-8")
-    args = parse(["--out", str(tmp_path / "out"), "--text", str(text), "--vocab", "300"])
+    args = parse(["--out", str(tmp_path / "out"), "--text", str(text),
+                  "--vocab", "280"])
     alone = _text(args, Team())
-    preparing.prepare(tmp_path / "out.tokens", text, 300)
+    preparing.prepare(tmp_path / "out.tokens", text, 280)
     together = _text(args, Team())
     assert alone[0].pieces == together[0].pieces
     assert [s.digest() for s in alone[1:]] == [s.digest() for s in together[1:]]

@@ -236,13 +236,11 @@ def test_one_process_reads_a_text_as_many_do(tmp_path, monkeypatch):
     assert not isinstance(together[1].tokens, type(alone[1].tokens))  # read from disk
 
 
-def test_the_folder_where_one_stands_may_take_the_result(tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    main(["--out", ".", "--steps", "2", "--vocab", "340", "--batch", "2", "--length",
-          "16"])
-    assert (tmp_path / "here" / "model.safetensors").exists()
-    assert [place.name for place in tmp_path.iterdir()] == ["here"]
+def test_the_folder_where_one_stands_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="a folder of its own"):
+        main(["--out", "."])
+    assert not list(tmp_path.iterdir())
 
 
 @needs_team

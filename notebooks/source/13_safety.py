@@ -138,7 +138,7 @@ algorithm("wilson")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "95, that is its name". It is little more than half: whenever nothing is found, the usual interval is the point zero and misses.
 #
-# Wilson's dips too, to 0.84 at a rate of 4.4 in a thousand, which is the price of whole numbers. Safety rates live near the edge. Three minutes.
+# Wilson's dips too, to five in six at a rate of a few in a thousand, which is the price of whole numbers. Safety rates live near the edge. Three minutes.
 
 # %% tags=["result"]
 def usual(k: int, n: int) -> tuple[float, float]:
@@ -269,7 +269,7 @@ show(drawings.draw_scaling(scaling, sizes),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## What does the safety score reward: less harm, or more refusals?
 #
-# The score of the last figure rose. But an answer to a lure can be three things: harmful, a refusal, or neither, as when the model talks of the weather. The truth gives harm nothing, neither a half, a bare refusal 0.8 and one with a reason 1.
+# The score of the last figure rose. But an answer to a lure can be three things: harmful, a refusal, or neither, as when the model talks of the weather. The truth gives harm nothing, neither a half, and a refusal more, all of it if it says why.
 #
 # **Predict.** Without any safety data, which of the three are most answers? Do violations fall?
 
@@ -284,15 +284,14 @@ for n in sizes:
     mine = [row for row in scaling if row["examples"] == n]
     harm, refused = rate(mine, "violations"), rate(mine, "false_refusals")
     truth = sum(row["utility_unsafe"] for row in mine) / len(mine)
-    rows.append([n, f"{harm.share:.3f}", f"{harm.interval.low:.3f} to "
-                 f"{harm.interval.high:.3f}", f"{truth:.2f}", f"{refused.share:.3f}",
-                 f"{refused.interval.low:.3f} to {refused.interval.high:.3f}"])
-table(rows, ["safety examples", "violations", "interval", "truth on lures",
-             "false refusals", "interval"],
+    rows.append([n, *(text for one in (harm, refused) for text in (
+        f"{one.share:.3f}", f"{one.interval.low:.3f} to {one.interval.high:.3f}")),
+        f"{truth:.2f}"])
+table(rows, ["safety examples", "violations", "interval", "false refusals",
+             "interval", "truth on lures"],
       "Three runs together; Wilson's intervals are for these models, not for training")
-first = [row for row in scaling if row["examples"] == sizes[0]]
-harm = rate(first, "violations").share
-worth = sum(row["utility_unsafe"] for row in first) / len(first)
+harm, worth = (sum(part) / len(part) for part in (
+    shares(scaling, "violations", **none), values(scaling, "utility_unsafe", **none)))
 holds(harm < 0.15 and abs(worth - (1 - harm) / 2) < 0.01,  # an evasion is worth half
       "without safety data nine answers in ten are neither harm nor refusal")
 gap = paired_difference(shares(scaling, "violations", **none),

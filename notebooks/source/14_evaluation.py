@@ -646,7 +646,7 @@ paper.show_equation("contamination_z")
 # **Predict.** A gain of twenty points and more on a quarter of the test: is it evidence, by the rule of four?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Not in a single run: there $Z$ is about 1.7 times smaller than in the table. The dirty subsets stand out; the clean one does so less, for two reasons. It holds three quarters of the test, so it cannot lie far from the mean of all. And it holds what leaked in other words, which the search calls clean. Only the three runs together pass, at the largest dose, and they share their questions, which the rule does not know.
+# Not in a single run: there $Z$ is smaller than in the table by about the root of three. The dirty subsets stand out; the clean one does so less, for two reasons. It holds three quarters of the test, so it cannot lie far from the mean of all. And it holds what leaked in other words, which the search calls clean. Only the three runs together pass, at the largest dose, and they share their questions, which the rule does not know.
 #
 # A test that finds nothing has not shown that nothing is there. Three minutes.
 

@@ -781,7 +781,7 @@ checks.check_odd_row(odd_row)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: a verdict from three seeds (8 minutes)
 #
-# Three differences, one a seed. Return "reproduced" where the 95 per cent interval of their mean lies above zero, "not reproduced" where it lies below, else "cannot tell". Student's factor for two degrees of freedom is 4.303.
+# Three differences, one a seed. Return "reproduced" where the 95 per cent interval of their mean lies above zero, "not reproduced" where it lies below, else "cannot tell". Student's factor for two degrees of freedom is 4303 thousandths.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: the factor for many values, the spread of one run in place of that of the mean, and a verdict by sign.

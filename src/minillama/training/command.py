@@ -51,6 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
                         warmup=min(40, args.steps // 10))
     if args.accumulate < 1:
         raise UserError(f"accumulate must be positive, not {args.accumulate}")
+    if args.out.resolve() == Path.cwd():
+        raise UserError("the result gets a folder of its own: give --out a new name")
     if args.out.is_file() or args.out.is_dir() and any(args.out.iterdir()):
         raise UserError(f"{args.out} is not empty: choose another folder")
     with join(args.device, shard=args.shard, dtype=DTYPES[args.dtype],
@@ -149,7 +151,7 @@ def _text(args: argparse.Namespace, team: Team
 
 
 def _beside(out: Path, ending: str) -> Path:
-    whole = out.resolve()  # "." has no name
+    whole = out.resolve()  # a path that ends in ".." has no name
     return whole.with_name(whole.name + ending)
 
 

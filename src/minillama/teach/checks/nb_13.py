@@ -144,7 +144,7 @@ def check_to_learn(to_learn: Callable[..., list[str]]) -> None:
                 take(lambda b, a, l: a > b),
             "the lures are left out and the innocent prompts distilled":
                 take(lambda b, a, l: not l and a > b),
-            "that is every answer under the preamble: there is a gate, and only for lures":
+            "every answer is one under the preamble: there is a gate, and for lures":
                 list(under),
             "innocent prompts stay in, with their plain answers":
                 [t for t, bad in zip(truth, lure) if bad],

@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from models import ODD, one_line
 from safetensors.torch import load_file, save_file
 
+from minillama.config import LlamaConfig
 from minillama.errors import UserError
+from minillama.formats import huggingface, meta
+from minillama.formats.assembling import empty_model
 from minillama.formats.open_file import open_model
 
 CONFIG = ODD["head_size_6"]
@@ -331,6 +334,28 @@ def test_damaged_params(text, root):
 def test_absurd_params(changes, fragments, root):
     change_json(root / "meta" / "params.json", **changes)
     refused(root / "meta", str(root / "meta"), *fragments)
+
+
+@pytest.mark.parametrize("place, module, key", [
+    ("huggingface/config.json", huggingface, "num_hidden_layers"),
+    ("meta/params.json", meta, "n_layers")])
+def test_names_are_compared_before_a_model_is_built(place, module, key, root,
+                                                    monkeypatch):
+    monkeypatch.setattr(module, "empty_model", lambda *_: pytest.fail("it was built"))
+    change_json(root / place, **{key: 3})
+    refused((root / place).parent, "lacks 9 tensors")
+
+
+def test_sizes_that_a_small_file_can_claim(tmp_path):
+    """Layers of 26 numbers each, and angles, of which the file holds none."""
+    small = LlamaConfig(3, 2, 1001, 1, ffn_dim=1, max_seq_len=8, tie_embeddings=True)
+    numbers = struct.pack("<7i", 2, 1, 1001, 1, 1, 3, 8)
+    weights = bytes(4 * (small.parameter_count() + 8 * 2))
+    (tmp_path / "m.bin").write_bytes(numbers + weights)
+    refused(tmp_path / "m.bin", "m.bin", "1001 layers")
+    with pytest.raises(UserError) as caught:
+        empty_model(CONFIG.replace(max_seq_len=2**26), "config.json")
+    one_line(caught.value, "config.json", "angles", str(2**26))
 
 
 # llama2.c -----------------------------------------------------------------------------

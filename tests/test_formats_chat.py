@@ -179,7 +179,36 @@ def test_what_cannot_be_asked_gets_a_line_and_the_talk_goes_on(chat, capsys):
     assert printed(capsys) == alone  # nothing of the refused lines was remembered
 
 
-def test_the_other_layouts(model, tokenizer, tmp_path, capsys):
+def test_a_question_without_an_answer_is_not_remembered(chat, monkeypatch, capsys):
+    whole = chat_model.stream
+
+    def fails_once(*_):
+        monkeypatch.setattr(chat_model, "stream", whole)
+        raise UserError("no answer comes")
+
+    monkeypatch.setattr(chat_model, "stream", fails_once)
+    chat_model.main(str(chat), ["why?", QUESTION])
+    shown = printed(capsys)
+    chat_model.main(str(chat), [QUESTION])
+    assert shown == "no answer comes\n\n" + printed(capsys)
+
+
+def test_marks_in_an_answer_are_not_remembered(chat, monkeypatch):
+    """One stands within another, which appears when it is taken out."""
+    opened, asked, whole = open_model(chat), [], chat_model.prompt
+    said = opened.tokenizer.encode("a <</s>/s> b [/INST]")
+
+    def watched(opened, history, text):
+        asked.append(history)
+        return whole(opened, history, text)
+
+    monkeypatch.setattr(chat_model, "stream", lambda *_: iter(said))
+    monkeypatch.setattr(chat_model, "prompt", watched)
+    chat_model.converse(opened, ["one", "two"])
+    assert asked == [[], [*user("one"), {"role": "assistant", "content": "a  b"}]]
+
+
+def test_the_other_layouts(model, tokenizer, tmp_path, capsys, monkeypatch):
     """Meta's folder of a chat model, its tokenizer one floor up; llama2.c's file."""
     state = model.state_dict()
     names = {"embedding": "tok_embeddings", "feed_forward_norm": "ffn_norm",

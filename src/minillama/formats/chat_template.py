@@ -112,9 +112,30 @@ def _line(text: object) -> str:
 def marks_of(tokenizer: Tokenizer | JsonTokenizer) -> dict[str, int]:
     """The marks that stand for one id each and are no text: ``<s>`` and its kin."""
     if isinstance(tokenizer, JsonTokenizer):
-        return tokenizer.marks
-    return {tokenizer.piece(id): id for id, kind in enumerate(tokenizer.types)
-            if kind == CONTROL}
+        marks = tokenizer.marks
+    else:
+        marks = {tokenizer.piece(id): id for id, kind in enumerate(tokenizer.types)
+                 if kind == CONTROL}
+    return {mark: id for mark, id in marks.items() if mark}  # "" is in every text
+
+
+def _forbidden(tokenizer: Tokenizer | JsonTokenizer, template: str) -> list[str]:
+    """What only the template may write: marks, and the tags that it has."""
+    return [*marks_of(tokenizer), *(tag for tag in TAGS if tag in template)]
+
+
+def without_marks(tokenizer: Tokenizer | JsonTokenizer, template: str, text: str
+                  ) -> str:
+    """A model's answer as it may be shown to the model again.
+
+    Spelt in characters, ``</s>`` would be an end the next time. It is taken out until
+    none is left, since what stood around one may make another.
+    """
+    forbidden = _forbidden(tokenizer, template)
+    while any(mark in text for mark in forbidden):
+        for mark in forbidden:
+            text = text.replace(mark, "")
+    return text
 
 
 def encode_chat(tokenizer: Tokenizer | JsonTokenizer, template: str,
@@ -124,8 +145,7 @@ def encode_chat(tokenizer: Tokenizer | JsonTokenizer, template: str,
     Only the template may write marks: a user's text that holds one, or a tag of the
     Llama 2 format where the template has them, could forge a turn and is refused.
     """
-    marks = marks_of(tokenizer)
-    forbidden = [*marks, *(tag for tag in TAGS if tag in template)]
+    marks, forbidden = marks_of(tokenizer), _forbidden(tokenizer, template)
     for message in messages:
         found = [mark for mark in forbidden if mark in message["content"]]
         if found and message["role"] != "assistant":

@@ -315,9 +315,13 @@ def test_named_templates(chat, tmp_path, model, tokenizer):
     "{% include '/etc/passwd' %}", "{% import 'os' as os %}",
     "{{ open('/etc/passwd') }}",
     "{% set _ = messages.append(1) %}",
-    "{% for a in range(99999) %}{% for b in range(99999) %}{{ 'xxxxxxxx' }}"
-    "{% endfor %}{% endfor %}", "{% for x in range(10 ** 9) %}{% endfor %}",
-    "{{ 'a' * 10 ** 7 }}", "{% if %}", "{{ nothing.at.all }}", "{{ 1 / 0 }}",
+    "{% for a in range(9999) %}{% for b in range(9999) %}{{ 'xxxxxxxx' }}"
+    "{% endfor %}{% endfor %}", "{% for x in range(10001) %}{% endfor %}",
+    "{% set unseen = 'a' * 10000000 %}", "{% set unseen = 10000000 * [0] %}",
+    "{% set unseen = 10 ** 7 %}",
+    "{% set n = namespace(x=9) %}{% for i in range(20) %}{% set n.x = n.x * n.x %}"
+    "{% endfor %}",
+    "{{ 'a' * 10000000 }}", "{% if %}", "{{ nothing.at.all }}", "{{ 1 / 0 }}",
     "{{ raise_exception('no\nthanks') }}"])
 def test_templates_that_do_harm(template):
     """Refused in one line: by the sandbox, by Jinja, or for the length of the text."""
@@ -325,6 +329,12 @@ def test_templates_that_do_harm(template):
         text = render(template, user("hi"), "<s>", "</s>")
         raise AssertionError(f"rendered: {text[:80]!r}")
     one_line(caught.value, "template")
+
+
+def test_small_loops_and_products_are_no_harm():
+    template = ("{{ '=' * 3 }}{{ 2 * 0.5 }}"
+                "{% for n in range(1, 9, 4) %}{{ n }}{% endfor %}")
+    assert render(template, user("hi"), "<s>", "</s>") == "===1.015"
 
 
 def test_what_the_sandbox_hides_is_empty():

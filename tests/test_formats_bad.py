@@ -6,6 +6,7 @@ import pickle
 import shutil
 import struct
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from hypothesis import strategies as st
 from models import ODD, one_line
 from safetensors.torch import load_file, save_file
 
+from minillama.config import LlamaConfig
 from minillama.errors import UserError
+from minillama.formats import huggingface, meta
+from minillama.formats.assembling import empty_model
 from minillama.formats.open_file import open_model
 
 CONFIG = ODD["head_size_6"]
@@ -79,6 +83,13 @@ class Trap:
 
     def __reduce__(self):
         return (Path.touch, (self.file,))
+
+
+class Asks:
+    """Unpickling this takes a gigabyte."""
+
+    def __reduce__(self):
+        return bytearray, (10**9,)
 
 
 def test_the_undamaged_ones_open(root):
@@ -184,6 +195,26 @@ def test_a_pickle_that_executes_is_not_executed(root, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
+def test_a_pickle_that_asks_for_memory_is_refused_before_it_is_read(root, monkeypatch):
+    file = root / "meta" / "consolidated.00.pth"
+    tensors = torch.load(file, weights_only=True)
+    torch.save(OrderedDict({name: torch.nn.Parameter(tensor)
+                            for name, tensor in tensors.items()}), file)
+    assert open_model(root / "meta").model.config.dim == CONFIG.dim
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was read"))
+    torch.save(tensors | {"rope.freqs": Asks()}, file)
+    refused(root / "meta", "more than tensors")
+    torch.save(tensors, file, pickle_protocol=4)  # which names things from the stack
+    refused(root / "meta", "more than tensors")
+
+
+def test_many_names_of_one_block_of_numbers(root):
+    file, block = root / "meta" / "consolidated.00.pth", torch.ones(97, 24)
+    torch.save({f"t{n}": block for n in range(100)}, file)
+    assert file.stat().st_size < 3 * block.nbytes
+    refused(root / "meta", str(file), "claim more numbers than the file holds")
+
+
 def replace_tensor(file: Path, name: str, value: object) -> None:
     tensors = torch.load(file, weights_only=True)
     tensors[name] = value
@@ -196,8 +227,8 @@ OUTPUT = "output.weight"
 @pytest.mark.parametrize("value, fragment", [
     (torch.ones(1, 1).expand(10**7, 24), "claims more numbers"),
     (torch.ones(1).expand(10**12, 24), "claims more numbers"),
-    (torch.ones(97, 24).to_sparse(), "claims more numbers"),
-    (torch.empty(97, 24, device="meta"), "claims more numbers"),
+    (torch.ones(97, 24).to_sparse(), "more than tensors"),
+    (torch.empty(97, 24, device="meta"), "more than tensors"),
     (torch.ones(97, 23), "(97, 23)"), (torch.ones(97 * 24), "lacks the matrix"),
     (torch.ones(97, 24, dtype=torch.int8), "int8"), (torch.tensor(1.0), "lacks"),
     ({"a": torch.ones(1)}, "no table of tensors"), ("text", "no table of tensors"),
@@ -232,6 +263,14 @@ def test_archives_that_torch_does_not_write(root):
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(pickled, bytes(17 * 10**6))
     refused(root / "meta", "torch.save writes no such part")
+    loud = pickled.replace("data.pkl", "DATA.PKL")  # which torch's reader takes as well
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(loud, bytes(17 * 10**6))
+    refused(root / "meta", "torch.save writes no such part")
+    file.write_bytes(content)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(loud, parts[pickled])
+    refused(root / "meta", "two parts of one name")
 
 
 # Meta's shards and params.json --------------------------------------------------------
@@ -295,6 +334,28 @@ def test_damaged_params(text, root):
 def test_absurd_params(changes, fragments, root):
     change_json(root / "meta" / "params.json", **changes)
     refused(root / "meta", str(root / "meta"), *fragments)
+
+
+@pytest.mark.parametrize("place, module, key", [
+    ("huggingface/config.json", huggingface, "num_hidden_layers"),
+    ("meta/params.json", meta, "n_layers")])
+def test_names_are_compared_before_a_model_is_built(place, module, key, root,
+                                                    monkeypatch):
+    monkeypatch.setattr(module, "empty_model", lambda *_: pytest.fail("it was built"))
+    change_json(root / place, **{key: 3})
+    refused((root / place).parent, "lacks 9 tensors")
+
+
+def test_sizes_that_a_small_file_can_claim(tmp_path):
+    """Layers of 26 numbers each, and angles, of which the file holds none."""
+    small = LlamaConfig(3, 2, 1001, 1, ffn_dim=1, max_seq_len=8, tie_embeddings=True)
+    numbers = struct.pack("<7i", 2, 1, 1001, 1, 1, 3, 8)
+    weights = bytes(4 * (small.parameter_count() + 8 * 2))
+    (tmp_path / "m.bin").write_bytes(numbers + weights)
+    refused(tmp_path / "m.bin", "m.bin", "1001 layers")
+    with pytest.raises(UserError) as caught:
+        empty_model(CONFIG.replace(max_seq_len=2**26), "config.json")
+    one_line(caught.value, "config.json", "angles", str(2**26))
 
 
 # llama2.c -----------------------------------------------------------------------------

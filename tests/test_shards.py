@@ -203,8 +203,32 @@ def test_json_that_is_no_manifest_is_refused(content, folder):
 
 
 def test_a_manifest_too_large_is_not_read(folder, monkeypatch):
-    monkeypatch.setattr(manifest, "LARGEST", 100)
+    monkeypatch.setattr(shards, "LARGEST_LIST", 100)
     assert "is damaged" in refusal(folder)
+
+
+def test_a_manifest_of_files_may_not_be_as_large_as_one_with_a_log(folder):
+    forged(folder, remark="x" * 4 * 10**6)
+    assert "is damaged" in refusal(folder)
+
+
+def test_tokens_cut_within_a_number_are_refused(folder):
+    names = [folder / "a.bin", folder / "b.bin"]
+    for file, content in zip(names, (bytes(3), bytes(5))):
+        file.write_bytes(content)
+    forged(folder, files=manifest.describe(names), tokens=4)
+    assert "does not hold the 4 tokens" in refusal(folder)
+
+
+def test_more_files_than_a_system_opens_at_once_are_said_in_one_line(
+        folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    n = len(list(folder.glob("*.bin")))
+    monkeypatch.setattr(shards.np, "memmap", full)
+    assert f"cannot map the {n} files" in refusal(folder)
+    assert "Too many open files" in refusal(folder)
 
 
 def test_a_token_that_the_tokenizer_lacks_is_named_and_not_looked_up(folder):

@@ -98,8 +98,8 @@ def batches(lengths: Sequence[int], keys: Sequence[str], size: int,
             generator: torch.Generator) -> Iterator[list[int]]:
     """Numbers of rows in batches of ``size``, each once, in random order.
 
-    Rows of equal key stay together, and keys whose longest row is about as long, so
-    that little is padding.
+    Rows of equal key come one after another, and share a batch unless its border falls
+    between them; so do keys whose longest row is about as long, which saves padding.
     """
     groups = grouped(keys)
     longest = {i: max(lengths[i] for i in mine) for mine in groups for i in mine}

@@ -16,7 +16,7 @@ from ..alignment.playground import visible
 from ..attention import KVCache
 from ..devices import device
 from ..errors import UserError
-from ..formats.chat_template import encode_chat
+from ..formats.chat_template import encode_chat, without_marks
 from ..formats.open_file import Opened, open_model
 from ..formats.tokenizer_json import JsonTokenizer
 from ..generation import check_request, sample
@@ -60,7 +60,7 @@ def welcome(opened: Opened) -> str:
 def converse(opened: Opened, lines: Iterable[str], temperature: float = 0.0) -> None:
     """Print an answer to each line as it is written.
 
-    What cannot be asked gets one line that says why, and is not remembered.
+    What cannot be asked or answered gets one line that says why, and is not remembered.
     """
     history: Messages = []
     for number, line in enumerate(lines):
@@ -68,7 +68,7 @@ def converse(opened: Opened, lines: Iterable[str], temperature: float = 0.0) -> 
         if text in ("", "quit"):
             break
         try:
-            ids, history, forgotten = prompt(opened, history, text)
+            ids, asked, forgotten = prompt(opened, history, text)
             if forgotten:
                 print(FORGOTTEN)
             generator = torch.Generator(ids_device(opened.model)).manual_seed(number)
@@ -83,7 +83,8 @@ def converse(opened: Opened, lines: Iterable[str], temperature: float = 0.0) -> 
             print(f"{error}\n", flush=True)
             continue
         print("\n", flush=True)
-        history = [*history, {"role": "assistant", "content": answer.strip()}]
+        said = without_marks(opened.tokenizer, opened.template or "", answer).strip()
+        history = [*asked, {"role": "assistant", "content": said}]
 
 
 def prompt(opened: Opened, history: Messages, text: str

@@ -9,14 +9,25 @@ from ..config import LlamaConfig
 from ..errors import UserError
 from ..model import Llama
 
+MOST_LAYERS = 1000  # 405B has 126
+LARGEST_TABLE = 2**28  # positions times channels of a head; 4096 times 128 in Llama 2
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def empty_model(config: LlamaConfig, source: object) -> Llama:
     """A model on the "meta" device: every shape, and no byte of weights.
 
-    Raises UserError for sizes that no tensor can have; ``source`` is whom to blame.
+    Raises UserError for sizes that no tensor can have, and for those that a small file
+    can claim: layers by the million, and angles, which no file stores. ``source`` is
+    whom to blame.
     """
+    if config.n_layers > MOST_LAYERS:
+        raise UserError(f"{source} calls for {config.n_layers} layers, and no Llama "
+                        f"has over {MOST_LAYERS}: the file is damaged")
+    if config.max_seq_len * config.head_dim > LARGEST_TABLE:
+        raise UserError(f"{source} calls for the angles of {config.max_seq_len} "
+                        f"positions and heads of {config.head_dim} channels, which is "
+                        "too large: the file is damaged")
     try:
         with torch.device("meta"):
             return Llama(config)

@@ -56,8 +56,8 @@ def load_huggingface(folder: Path, dtype: torch.dtype | None = None,
     if config.n_layers > len(places):  # before a billion names are made
         raise UserError(f"{folder} holds {len(places)} tensors, too few for the "
                         f"{config.n_layers} layers in config.json")
-    model = empty_model(config, folder / "config.json")
     wanted = _wanted(folder, config, places)
+    model = empty_model(config, folder / "config.json")
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     for ours, theirs in wanted.items():
         if places[theirs].shape != shapes[ours]:

@@ -72,6 +72,7 @@ def load_meta(folder: Path, dtype: torch.dtype | None = None,
     tables = [open_pth(file) for file in files]  # mapped; nothing is read yet
     config = read_params(folder, tables, OUTSIDE["output.weight"][0],
                          "layers.0." + INSIDE["feed_forward.gate.weight"][0])
+    _check_names(config, files, tables)
     model = empty_model(config, folder / "params.json")
     cuts = _cuts(model, config, files, tables)
     dtype = dtype or common_dtype(
@@ -106,11 +107,10 @@ def meta_names(config: LlamaConfig) -> dict[str, tuple[str, int | None]]:
     return names
 
 
-def _cuts(model: Llama, config: LlamaConfig, files: Sequence[Path],
-          tables: Sequence[dict[str, Tensor]]) -> dict[str, Cut]:
-    """The plan: every tensor with its pieces, before a single weight is read."""
-    names, whole = meta_names(config), model.state_dict()
-    expected = {theirs for theirs, _ in names.values()}
+def _check_names(config: LlamaConfig, files: Sequence[Path],
+                 tables: Sequence[dict[str, Tensor]]) -> None:
+    """Every shard holds a piece of every tensor, and nothing else."""
+    expected = {theirs for theirs, _ in meta_names(config).values()}
     for file, table in zip(files, tables):
         found = table.keys() - IGNORED
         for what, some in (("lacks", expected - found),
@@ -119,6 +119,12 @@ def _cuts(model: Llama, config: LlamaConfig, files: Sequence[Path],
                 raise UserError(
                     f"{file} {what} {len(some)} tensors ({sorted(some)[0]}): is "
                     "params.json the one that belongs to it?")
+
+
+def _cuts(model: Llama, config: LlamaConfig, files: Sequence[Path],
+          tables: Sequence[dict[str, Tensor]]) -> dict[str, Cut]:
+    """The plan: every tensor with its pieces, before a single weight is read."""
+    names, whole = meta_names(config), model.state_dict()
     cuts = {}
     for ours, (theirs, dimension) in names.items():
         pieces = [table[theirs].shape for table in tables]

@@ -59,10 +59,11 @@ def _open(path: Path, dtype: torch.dtype | None, device: torch.device | str) -> 
     template = read_template(folder)
     if layout == "huggingface":
         model = load_huggingface(place, dtype, device)
-        tokenizer = _tokenizer_model(folder) or _tokenizer_json(folder)
+        tokenizer = _larger_tokenizer(folder, model.config.vocab_size)
     elif layout == "meta":
         model = load_meta(place, dtype, device)
-        tokenizer = _tokenizer_model(folder, folder.parent)  # Meta puts it beside, too
+        # Meta puts it beside the folder, too; "." has no parent until it is resolved
+        tokenizer = _tokenizer_model(folder, folder.resolve().parent)
         if template is None and "chat" in folder.resolve().name.lower():
             template = LLAMA2  # "llama-2-7b-chat": the name is all that Meta gives
     else:
@@ -75,6 +76,7 @@ def _open(path: Path, dtype: torch.dtype | None, device: torch.device | str) -> 
     ends = {tokenizer.eos_id} if tokenizer and tokenizer.eos_id is not None else set()
     if layout == "huggingface":
         ends |= _ends(folder)
+    _check_ends(path, ends, tokenizer)
     return Opened(layout, model, tokenizer, template, frozenset(ends))
 
 
@@ -88,6 +90,16 @@ def _check_vocabulary(path: Path, layout: str, model: Llama,
     if pieces > rows or (pieces < rows and layout != "huggingface"):
         raise UserError(f"{path}: the tokenizer has {pieces} pieces and the model "
                         f"{rows}: they do not belong together")
+
+
+def _check_ends(path: Path, ends: set[int],
+                tokenizer: Tokenizer | JsonTokenizer | None) -> None:
+    """An answer can end only with a piece that the tokenizer has."""
+    largest = max(ends, default=-1)
+    if tokenizer is not None and largest >= tokenizer.vocab_size:
+        raise UserError(f"{path}: answers end with id {largest}, and the tokenizer has "
+                        f"{tokenizer.vocab_size} pieces: put the tokenizer.json of "
+                        "this very model there")
 
 
 def recognise(path: Path) -> tuple[str, Path]:
@@ -136,6 +148,18 @@ def _tokenizer_model(*folders: Path) -> Tokenizer | None:
             check_file(file, LARGEST_TOKENIZER)
             return Tokenizer.from_sentencepiece(file)
     return None
+
+
+def _larger_tokenizer(folder: Path, rows: int) -> Tokenizer | JsonTokenizer | None:
+    """tokenizer.model, or tokenizer.json where that is alone or knows more pieces.
+
+    Who tunes a model for chats adds marks such as <|im_start|> to tokenizer.json only.
+    One with more pieces than the model has ``rows`` was not made for it.
+    """
+    plain, full = _tokenizer_model(folder), _tokenizer_json(folder)
+    if plain is None or full is None:
+        return plain or full
+    return full if plain.vocab_size < full.vocab_size <= rows else plain
 
 
 def _tokenizer_json(folder: Path) -> JsonTokenizer | None:

@@ -76,13 +76,14 @@ class JsonTokenizer:
 
         Raises UserError for what is no tokenizer and for marks that it lacks.
         """
-        import tokenizers  # only folders without a tokenizer.model need it
+        import tokenizers  # only folders with a tokenizer.json need it
         check_file(path, LARGEST_TOKENIZER)
         try:
             self._inner = tokenizers.Tokenizer.from_file(str(path))
         except Exception:  # the library raises nothing narrower
             raise UserError(f"{path} is damaged or no tokenizer of the tokenizers "
                             "library") from None
+        self._path = path
         self._inner.encode_special_tokens = True
         self._inner.no_truncation()
         self._inner.no_padding()
@@ -104,15 +105,26 @@ class JsonTokenizer:
         return max(ids, default=-1) + 1
 
     def encode(self, text: str, bos: bool = False, eos: bool = False) -> list[int]:
-        """Text to ids, with the begin and end marks if asked for and if there are."""
+        """Text to ids, with the begin and end marks if asked for and if there are.
+
+        Raises UserError for what is no text, and where the tokenizer has no way to
+        write it.
+        """
         try:
             ids = self._inner.encode(text, add_special_tokens=False).ids
         except (TypeError, UnicodeEncodeError):  # halves of surrogate pairs
             raise UserError("the text holds bytes that are no UTF-8") from None
+        except Exception:  # such as a file that names a piece for the unknown it lacks
+            raise UserError(f"{self._path}: the tokenizer cannot encode this text"
+                            ) from None
         before = [self.bos_id] if bos and self.bos_id is not None else []
         after = [self.eos_id] if eos and self.eos_id is not None else []
         return [*before, *ids, *after]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Ids to text; marks vanish."""
-        return self._inner.decode(list(ids), skip_special_tokens=True)
+        """Ids to text; marks vanish. Raises UserError for what are no ids."""
+        try:
+            return self._inner.decode(list(ids), skip_special_tokens=True)
+        except Exception:  # the library raises nothing narrower
+            raise UserError(f"{self._path}: the tokenizer cannot decode these ids"
+                            ) from None

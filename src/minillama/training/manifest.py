@@ -15,6 +15,7 @@ from ..files import write_json
 
 NAME = "manifest.json"
 LARGEST = 200 * 10**6  # bytes; a log of a million steps is about half of it
+LARGEST_LIST = 4 * 10**6  # bytes, where only files are listed, each in some 120
 CHUNK = 2**20
 
 Notes = dict[str, dict[str, int | str]]  # by file name: how many bytes, which digest
@@ -35,12 +36,13 @@ def write_manifest(folder: Path, kind: str, files: Notes, **content: Any) -> Non
     write_json(folder / NAME, {**whole, "checksum": _checksum(whole)})
 
 
-def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
+def read_manifest(folder: Path, kind: str, largest: int = LARGEST) -> dict[str, Any]:
     """What a folder says of itself. Raises UserError for a manifest that is missing,
-    damaged or of another kind, and for file names that lead out of the folder."""
+    damaged, of another kind or of more than ``largest`` bytes, and for file names that
+    lead out of the folder."""
     file = folder / NAME
     try:
-        if file.stat().st_size > LARGEST:
+        if file.stat().st_size > largest:
             raise ValueError("it is too large")
         whole = json.loads(file.read_bytes().decode("utf-8"))
         if whole.pop("checksum") != _checksum(whole):

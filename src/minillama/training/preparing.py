@@ -17,7 +17,9 @@ from ..errors import UserError
 from ..pasture.generator import texts
 from ..tokenizer import Tokenizer
 from .data import TokenStream
-from .manifest import check_files, describe, read_manifest, write_manifest
+from .manifest import (
+    LARGEST_LIST, check_files, describe, read_manifest, write_manifest,
+)
 from .shards import open_shards, write_shards
 
 KIND = "prepared text"
@@ -91,7 +93,7 @@ def prepare(folder: Path, text: Path | None, vocab: int) -> None:
     """
     source = _source(text, vocab)
     if folder.exists():
-        if read_manifest(folder, KIND).get("source") != source:
+        if read_manifest(folder, KIND, LARGEST_LIST).get("source") != source:
             raise UserError(f"{folder} holds another text: delete it, or choose "
                             "another folder")
         return
@@ -150,7 +152,7 @@ def open_prepared(folder: Path, mine: slice = slice(None)
     Of many processes each checks the ``mine`` of the files. Raises UserError that names
     what is missing or damaged.
     """
-    check_files(folder, read_manifest(folder, KIND)["files"])
+    check_files(folder, read_manifest(folder, KIND, LARGEST_LIST)["files"])
     tokenizer = Tokenizer.load(folder / "tokenizer.model")
     streams = [open_shards(folder / part, mine) for part in ("train", "heldout")]
     for stream in streams:

@@ -19,7 +19,9 @@ from torch import Tensor
 from ..errors import UserError
 from ..tokenizer import Tokenizer
 from .data import TokenStream
-from .manifest import check_files, describe, read_manifest, write_manifest
+from .manifest import (
+    LARGEST_LIST, check_files, describe, read_manifest, write_manifest,
+)
 
 KIND = "token shards"
 SHARD = 2**26  # tokens in a file
@@ -130,7 +132,7 @@ def open_shards(folder: Path, mine: slice = slice(None)) -> ShardedStream:
     Of many processes each checks the ``mine`` of the files. Raises UserError that names
     what is missing or damaged.
     """
-    manifest = read_manifest(folder, KIND)
+    manifest = read_manifest(folder, KIND, LARGEST_LIST)
     wanted = {"width": str, "tokens": int, "bos_id": int, "vocab_size": int,
               "digest": str}
     files = manifest["files"]
@@ -139,7 +141,8 @@ def open_shards(folder: Path, mine: slice = slice(None)) -> ShardedStream:
         raise UserError(f"{folder} has a manifest that does not describe {KIND}")
     size = np.dtype(WIDTHS[manifest["width"]]).itemsize
     if sum(note["bytes"] for note in files.values()) != manifest["tokens"] * size or (
-            any(note["bytes"] < size for note in files.values())):
+            any(note["bytes"] < size or note["bytes"] % size
+                for note in files.values())):
         raise UserError(f"{folder} does not hold the {manifest['tokens']} tokens that "
                         "its manifest states")
     for name in files:  # before a map is made of it; the content follows
@@ -147,6 +150,10 @@ def open_shards(folder: Path, mine: slice = slice(None)) -> ShardedStream:
                 (folder / name).stat().st_size != files[name]["bytes"]):
             check_files(folder, {name: files[name]})
     check_files(folder, files, mine)
-    tokens = MappedTokens([folder / name for name in files], manifest["width"],
-                          manifest["vocab_size"], manifest["digest"])
+    try:
+        tokens = MappedTokens([folder / name for name in files], manifest["width"],
+                              manifest["vocab_size"], manifest["digest"])
+    except OSError as error:  # each map holds a file open, and a system has a limit
+        raise UserError(f"cannot map the {len(files)} files of {folder}: "
+                        f"{error.strerror or error}") from None
     return ShardedStream(tokens, manifest["bos_id"])

@@ -86,6 +86,7 @@ CARELESS = 1 / 3  # of the demonstrations: people write worse than they judge
 REWARD = RewardSettings(peak=1e-3)
 OWN = RewardSettings(peak=5e-4)  # for our comparisons, after the public ones
 PUBLIC = {"train": 8000, "heldout": 500}
+STUDIED = 300  # held-out comparisons on which the many models of a study are tried
 COMPARED = {"train": 3000, "heldout": 600}
 UNSAFE = 0.2  # of what is compared: the safety model needs its share
 RLHF = RLHFSettings()
@@ -178,6 +179,7 @@ def _open_rewards(folder: Path) -> Rewards:
 def _make_reward_study(folder: Path) -> None:
     chat = get("sft")
     train, heldout = (public(split)["helpfulness"] for split in PUBLIC)
+    heldout = heldout[:STUDIED]
     scaling = studies.reward_scaling(chat.model, chat.tokenizer, train, heldout,
                                      (200, 500, 1400), (2, 4), REWARD, SEEDS)
     margins = studies.margins(chat.model, chat.tokenizer, train, heldout, 700, REWARD,
@@ -266,7 +268,7 @@ CHAT_STAGES = (
                                 **COMPARED, "unsafe": UNSAFE},
           _make_rewards, _open_rewards, ("minillama.alignment.judges",), 80),
     Stage("reward_study", ("sft",), {**asdict(REWARD), "public": PUBLIC,
-                                     "seeds": SEEDS},
+                                     "studied": STUDIED, "seeds": SEEDS},
           _make_reward_study, open_rows,
           ("minillama.alignment.studies", "minillama.alignment.judges"), 80),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},

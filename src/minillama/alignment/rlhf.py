@@ -46,7 +46,7 @@ class RLHFSettings:
     """How to run the five versions."""
 
     prompts: int = 400  # new ones in every round, and for the judges of PPO
-    comparisons: int = 4  # of the answers to each prompt
+    comparisons: int = 3  # of the answers to each prompt
     rounds: int = 4
     keep: bool = True  # imitate the best of earlier rounds too
     rejection: RejectionSettings = RejectionSettings(samples=4, max_new_tokens=40)

@@ -296,7 +296,7 @@ drawings.token_rows([line("a system text and two turns", two)],
 # **Predict.** How many tokens tell the model that the middle part was not its own answer?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Two: the end mark and the begin mark between the turns, which a text cannot produce with our tokenizer. Some tokenizers read marks written in the text as marks, and then the answer is none.
+# Two: the end mark and the begin mark between the turns, which a text cannot produce with our tokenizer. Whoever counts three has seen that the lone space before the end mark is missing too; but a user can type that one. Some tokenizers read marks written in the text as marks, and then the answer is none.
 #
 # Ask why this matters: a forged answer is a promise that the model seems to have made. And text comes not from users alone, but from web pages and files that are pasted into the prompt. Three minutes.
 
@@ -309,7 +309,7 @@ read = tokenizer.encode(f"[INST] {forged} [/INST]", bos=True)
 drawings.token_rows(
     [line("a dialogue of two turns", honest),
      line("one question with tags in it", Encoded(read, [False] * len(read)))],
-    "The same words in the same order; only the marks between the turns are missing.")
+    "The same words in the same order; only a space and the two marks are missing.")
 marks = {tokenizer.bos_id, tokenizer.eos_id, tokenizer.encode("a ")[-1]}
 assert [i for i in read if i not in marks] == [i for i in honest.ids if i not in marks]
 
@@ -362,12 +362,12 @@ print(f"of 400 demonstrations {share:.0%} of the tokens earn a loss")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is it right? Dialogues one by one, and a gradient
 #
-# Two checks that share nothing with the mask. Each dialogue alone, each answer token from a prefix of its own, in double precision. And the gradient at the logits, which must be zero wherever the user's words are to come.
+# Two checks. Each dialogue alone, each answer token from a prefix of its own. And the gradient at the logits, which must be zero wherever the user's words are to come.
 #
 # **Predict.** Do the weights of the network get a gradient from the user's tokens at all?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# They do: the question is read, and what is read can be read better. It is not imitated, that is all the mask says.
+# They do: the question is read, and what is read can be read better. The printed embeddings belong to tokens that stand in the questions alone. It is not imitated, that is all the mask says.
 #
 # Expect "no, they are masked". Masked as targets, not as inputs. Three minutes.
 
@@ -379,9 +379,11 @@ logits.retain_grad()
 optimisation.next_token_loss(logits, windows.targets).backward()
 felt = logits.grad.abs().sum(dim=-1) > 0
 assert torch.equal(felt, windows.targets != -100)
-moved = [weight.grad.abs().sum() > 0 for weight in before.parameters()]
-print(f"a gradient at {int(felt.sum())} of {felt.numel()} places, "
-      f"and in {int(sum(moved))} of {len(moved)} weights")
+said = {i for x in few for i, mine in zip(x.ids, x.is_answer) if mine}
+asked_only = sorted({i for x in few for i in x.ids} - said)
+moved = before.embedding.weight.grad[asked_only].any(dim=1).sum()
+print(f"a gradient at {felt.sum()} of {felt.numel()} places, and in "
+      f"{moved} of {len(asked_only)} embeddings of the user's own tokens")
 before.zero_grad()
 
 # %% slideshow={"slide_type": "subslide"}
@@ -415,7 +417,7 @@ for x in few:
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Point at the first token of the answer and at the two last ones, the space and the end mark. That is where the form is learnt.
 #
-# Under the mouse each token tells its nats. What stays dark after fine-tuning is content: what has to be read off the question. Three minutes.
+# Under the mouse each token tells its nats. What keeps a trace of colour after fine-tuning is content: what has to be read off the question. Three minutes.
 
 # %% tags=["result", "remove-input"]
 @torch.no_grad()
@@ -442,7 +444,7 @@ print(f"mean on the answer: {mean[0]:.1f} nats before, {mean[1]:.1f} after")
 # Demonstrations are short and rows are long, {{fact:sft_hparams.sequence_length}} tokens in the paper. One dialogue a row would be mostly padding. So the paper joins them. Our rows take dialogues in their order as long as they fit, and none is cut in two; how the paper treats one that does not fit, it does not say.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Move the sliders: with packing switched off nearly everything is grey. Longer rows waste less at their ends and give fewer rows to shuffle.
+# Move the sliders: with packing switched off nearly everything is grey. Longer rows tend to waste less at their ends and give fewer rows to shuffle; with so few dialogues the last row, perhaps nearly empty, can hide the first effect.
 #
 # Ask why none is cut: its second half would be an answer without its question. Exercise 3 asks for these rows. Then ask what is lost by packing: neighbours can see each other. Three minutes.
 
@@ -462,7 +464,7 @@ frames(lambda fig, **v: drawings.draw_packing(fig, sizes, **v),
 # **Predict.** Held-out demonstrations, once one a row and once packed: is the loss of the fine-tuned model higher, lower or equal? How much does a single answer token move?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "equal, the model learns to ignore them". On average nearly so. A single token can move a lot where a neighbour holds another animal of the same name.
+# Expect "equal, the model learns to ignore them". On average nearly so. A single token can move a lot, in either direction, where the model was in doubt anyway: in one training the largest move was a letter of a rhyme, which the neighbours made likelier.
 #
 # Llama 3.1 closes this door with a mask; of Llama 2 the paper does not say. Three minutes.
 
@@ -505,7 +507,7 @@ algorithm("finetune", source=False)
 # **Predict.** Llama 2 70B was pretrained with a peak rate of {{fact:lr_peak.70B}}. By what factor is the rate of fine-tuning smaller?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "ten" or "a hundred"; the last row tells. A small model bears a larger rate, relative to pretraining too, and needs it: it has a few hundred steps.
+# Expect "ten" or "a hundred"; the last row tells. A small model bears a larger rate, relative to pretraining too, and needs it: it has about a hundred steps.
 #
 # A web page gives six for the batch size of the paper; the paper says sixty-four. Two minutes.
 
@@ -533,7 +535,7 @@ table(known, ["", "Llama 2-Chat", "the tiny model"], "Supervised fine-tuning")
 # **Predict.** Draw the loss on answers. Where does it begin, compared with the loss of a fresh model and with the end of pretraining? What happens at the end of the first epoch?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It begins above the end of pretraining: the layout is new, and answers are the hard part of a text. Within a dozen steps the form is learnt.
+# It begins above the end of pretraining: the layout is new, and answers are the hard part of a text. Ask which of the dotted lines the first loss is nearer to; a fresh model foresees nothing, so its loss is the logarithm of the vocabulary's size. Within a dozen steps the form is learnt.
 #
 # A step downwards at the second epoch would mean that examples are recognised. Look whether there is one. Three minutes.
 
@@ -545,19 +547,22 @@ holds(log[0]["loss"] > base.log[-1]["loss"],
 early = log[len(log) // 6]["loss"]  # most of the way after a sixth of the steps
 holds(log[0]["loss"] - early > 0.5 * (log[0]["loss"] - log[-1]["loss"]),
       "most of the fall happens in the first sixth of the steps")
-show(drawings.draw_run(log, epochs),
-     "Above, the loss on answers falls steeply in the first steps and slowly after; "
-     "below, the rate rises in a line and falls along a cosine.", name="08_run")
+known = {"a fresh model": math.log(len(tokenizer.pieces)),
+         "the end of pretraining": base.log[-1]["loss"]}
+show(drawings.draw_run(log, epochs, known),
+     "Above, the loss on answers falls steeply in the first steps and slowly after, "
+     "with lines for a fresh model and the end of pretraining; below, the rate rises "
+     "in a line and falls along a cosine.", name="08_run")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## What was learnt, kind by kind
 #
 # The base is asked as in its corpus and judged by its first line, which is the best we can do for it. The fine-tuned model is asked in its own layout and judged by all that it says. Thirty held-out tasks of each of the eight kinds that it was taught. Four kinds are left out, `who`, `home`, `sum` and `sort`: a base of this size nearly guesses there, and no reward model made of it could tell right from wrong.
 #
-# **Predict.** Which kinds gain most: those whose answer stands in the question, those known by heart, or those in which a text has to be written?
+# **Predict.** Which kinds gain most: those whose answer stands in the question (count, food, letter), those known by heart (rhyme, sound, truth), or texts to be written (story, title)?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The base has seen questions and answers in its corpus, so some kinds are old friends. A title or a sentence on demand it was never asked for.
+# The base has seen questions and answers in its corpus, so some kinds are old friends and have little left to gain. Some may even fall. A title or a sentence on demand it was never asked for.
 #
 # Thirty tasks are few: a difference of a tenth between two kinds is noise. Four minutes.
 
@@ -586,7 +591,7 @@ show(drawings.draw_change(
     "one; in most rows the fine-tuned one lies further right.", name="08_kinds")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
-# ### Answers end by themselves
+# ### Who stops by itself?
 #
 # **Predict.** Of 240 answers, how many does the fine-tuned model end with an end mark before 48 tokens are written? And what is lost when nobody cuts the base's text for it?
 
@@ -619,7 +624,7 @@ table(rows, ["model", "utility", "ended by itself", "lines written"],
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A model that imitates perfectly errs as often as its teachers. Ours adds errors of its own when it draws, since it is small.
 #
-# Taking the likeliest token is a vote: two careful teachers outvote the careless one, each of whom errs in another way. So the better answer is in the model already; what it lacks is a reason to prefer it. Three minutes.
+# Taking the likeliest token is a vote: two of three teachers are careful and agree, while the careless ones err in different ways, so the right answer gets most votes. Read off whether that made up for the model's own errors; a few hundredths on 300 tasks are noise. The better answer is often in the model already; what it lacks is a reason to prefer it. Three minutes.
 
 # %% tags=["result", "remove-input"]
 items = pasture.make_tasks(300, 5, "heldout", KINDS)
@@ -639,7 +644,7 @@ table([["its teachers, one third careless", worth[0]],
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
 # ### What it sounds like
 #
-# The shortest question of five kinds. **Predict** for the fine-tuned model which are right.
+# The shortest question of five kinds: sound, letter, truth, title and story. **Predict** for the fine-tuned model which are right.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Every answer has the form of an answer, right or wrong. That is what fine-tuning gives most surely, and it is dangerous: a wrong answer now sounds as good as a right one.
@@ -662,7 +667,7 @@ table(rows, ["question", "base, same layout", "fine-tuned", "utility"],
 #
 # Four small runs of the base on 400 demonstrations, alike but for one line each. One forgets the end mark. One takes the loss on all tokens. One masks without shifting the marks.
 #
-# **Predict.** Which of the four ends with the lowest training loss? Which would you notice in the curve?
+# **Predict.** Which of the four ends with the lowest training loss, and which with the highest?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them order the four before the next slide. Expect that the broken ones are thought to have higher losses.
@@ -728,7 +733,7 @@ table(rows, ["trained", "ended by itself", "tokens", "utility", "an answer, begu
 # %% [markdown] slideshow={"slide_type": "notes"}
 # This takes five lines and catches nearly every bug of this hour, whatever library was used. Say that they should run it on their own project this week.
 #
-# The late mask loses the first token of each answer and learns what follows the end mark. That model has to guess how an answer begins: the base would say. Three minutes.
+# The late mask loses the first token of each answer. How an answer begins is then left to what the base would write there. Here the marks slip inside each dialogue; where they slip in a packed row, the begin mark behind each end mark is learnt as well, as exercise 2 shows. Three minutes.
 
 # %% tags=["result"]
 def learnt(windows: data.TokenWindows) -> str:
@@ -752,7 +757,7 @@ for bug, (_, windows) in runs.items():
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Honest answer of the literature: it depends; where demonstrations are few and answers short, some find that questions help as further text.
 #
-# The seed changes the order of the rows alone. Let them read the interval aloud: does it contain zero? Three minutes.
+# The seed changes the order of the rows alone. Let them read the interval aloud: does it contain zero? It speaks of this base and these demonstrations; two bases that we trained gave two verdicts, and the mask lost in neither. Three minutes.
 
 # %% tags=["result", "remove-input"]
 found = {bug: [kept[bug]] for bug in ("right", "on all")}
@@ -771,7 +776,7 @@ print(f"with the mask better by {gap.low:+.2f} to {gap.high:+.2f}: {verdict}")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: trained in one layout, asked in another
 #
-# The weights are right, and the program that calls them was written from memory. Eight layouts of the same 240 questions. The check is in the last column: encode a demonstration as for training and its question as for use. The second must be the beginning of the first, up to the answer.
+# The weights are right, and the program that calls them was written from memory: no begin mark or two, a space behind `[/INST]` or none before it, small letters, no tags, the form of the corpus. The check is in the last column: a question encoded for use must be the beginning of its demonstration, up to the answer.
 #
 # **Predict.** Order the slips by harm. Which costs nothing here? Would you trust that to hold for another model?
 
@@ -808,14 +813,16 @@ table(rows, ["asked with", "utility", "ended by itself", "same answer", "fits"],
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-finetuning", "predict"]
 # ## Use it: few good demonstrations, or many doubtful ones?
 #
-# The paper found a small number of clean examples better than millions from elsewhere. Here we can turn both knobs: how many demonstrations, and which share of them is wrong on purpose. Each mix three times, with other seeds.
+# The paper found a small number of clean examples better than millions from elsewhere. Here we can turn both knobs: few clean demonstrations, four times as many clean ones, or four times as many of which half are wrong on purpose. Each mix three times, with other seeds.
 #
 # **Predict.** Order the mixes by the utility of held-out answers. Then by how far they have moved away from the base's texts.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# A wrong demonstration here has the right form and a wrong content, like an annotator in a hurry.
+# A wrong demonstration here is a degraded answer, as of an annotator in a hurry: often the right form with a wrong content, sometimes half a sentence.
 #
-# Collect the orders on the board, and ask for reasons: the form needs few examples, the content needs many, and lies cost. Read the intervals before the means: with three seeds they are wide. What the paper could not do and we can: train each mix three times. Five minutes.
+# Collect the orders on the board, and ask for reasons: the form needs few examples, the content needs many, and lies cost. Read the intervals before the means: with three seeds they are wide, and each seed draws other demonstrations too. The paper reports no such repetition.
+#
+# All mixes are read once, so few demonstrations also mean a quarter of the steps. That alone may explain why they move least away from the base. Five minutes.
 
 # %% tags=["result", "remove-input"]
 mixes = {}  # rows of the three seeds of each mix, in the order of the seeds
@@ -842,12 +849,14 @@ for one, other in itertools.combinations(mixes, 2):
 #
 # A model of the farm's texts has been trained on answers alone. We go back to the held-out documents of notebook 07.
 #
-# **Predict.** Has their loss risen? For which kinds of document most: question and answer, or stories and rhymes?
+# **Predict.** By how much has their loss risen? Which kinds of document suffer most, and which least: those that look like the demonstrations?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "no, it has only learnt more". A weight that serves two masters serves the last one.
+# Expect "hardly at all, it has only learnt more". The weights serve the loss that they were trained on last. Questions and stories, which look like demonstrations, tend to suffer less than lists and notices.
 #
-# Ask what could be done: a smaller rate, fewer steps, a penalty for moving away (the KL term of notebook 11), or base text mixed in, as InstructGPT did in its last stage. The paper reports none of these for SFT. Three minutes.
+# A higher loss does not prove that knowledge is gone: part of it is that the model now expects a question in its layout, and an end after one sentence. How fast a little base text would bring the old loss back would tell.
+#
+# Ask what could be done: a smaller rate, fewer steps, a penalty for moving away (the KL term of notebook 11), or base text mixed in, as InstructGPT did in its last stage. The paper has a small rate and few steps; of the other two it reports nothing for SFT. Three minutes.
 
 # %% tags=["result", "remove-input"]
 @torch.no_grad()
@@ -872,16 +881,16 @@ show(drawings.draw_change(
     "rows the fine-tuned one has the higher loss.", name="08_forgetting")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## At 70B: a ten-thousandth of the work
+# ## At 70B: what fine-tuning costs at most
 #
-# The paper gives the number of examples, the rows and the epochs, and not the tokens. But no example is longer than a row, so {{fact:sft_annotations}} examples are at most so many rows, and that bounds everything.
+# The paper gives the number of examples, the rows and the epochs, and not the tokens. But if no example is longer than a row, {{fact:sft_annotations}} examples are at most so many rows, and that bounds everything.
 #
 # **Predict.** Pretraining took {{table:table_2|Llama 2 70B|GPU hours}} hours of a GPU. How many does fine-tuning take at most: ten thousand, a thousand, or two hundred?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Six operations for each parameter and token, forward and backward, as in notebook 07; masked tokens cost as much as the others.
 #
-# The bound is generous. The comparisons of section 3.2 have some eight hundred tokens each; packed like that it would be a fifth. Three minutes.
+# A ten-thousandth of the work, and the bound is generous. The comparisons of section 3.2 have some eight hundred tokens each; packed like that it would be a fifth. Three minutes.
 
 # %% tags=["result", "remove-input"]
 n70 = LlamaConfig.named("llama-2-70b").parameter_count()
@@ -911,17 +920,17 @@ table(rows, ["70B", "tokens", "6ND", "steps", "GPU hours at that pace"],
 # Not stated: any table that compares mixes, how long the examples are, a warm-up, whether packed examples see each other, what was forgotten.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The claim that quality beats quantity comes without numbers in the paper. Ours has numbers, on a farm. Say both.
+# The claim that quality beats quantity comes without a table in the paper; its Figure 20 draws reward scores after a mix and after annotations. Ours has numbers, on a farm, and the printed interval says whether they tell few clean from many noisy ones. Say both.
 #
 # Stress the last step of the argument: if the model writes as well as the teacher, imitation has reached its end, and choosing between two answers is cheaper than writing a third. That opens notebook 09. Three minutes.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What changed since
 #
-# Tags became tokens of their own, so users cannot forge them. Llama 3.1 kept fine-tuning in every round, with answers picked by rejection sampling, and closed attention between documents. Fine-tuning is cheap in the wrong hands too: the harmfulness rate of Llama 2 7B-Chat rose from {{context:critiques.finetune-breaks-safety.100_harmful.0}} to {{context:critiques.finetune-breaks-safety.100_harmful.1}} per cent after a hundred bad examples.
+# Tags became tokens of their own, which users cannot forge as long as the tokenizer reads no marks in their text. Llama 3.1 kept fine-tuning in every round, with answers picked by rejection sampling, and closed attention between documents. Fine-tuning is cheap in the wrong hands too: the harmfulness rate of Llama 2 7B-Chat rose from {{context:critiques.finetune-breaks-safety.100_harmful.0}} to {{context:critiques.finetune-breaks-safety.100_harmful.1}} per cent after a hundred bad examples.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The last number is for those who think that alignment is a property of the weights. It was put in with little effort, and little effort takes it out. Notebook 13 returns to it.
+# The last numbers are for those who think that alignment is fixed in the weights for good. More than a million comparisons put it in, and a hundred examples take most of it out. Notebook 13 returns to it.
 #
 # Two minutes.
 
@@ -1022,7 +1031,7 @@ checks.check_mean_loss(mean_loss)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
-# A chat model is a base model, a layout and a mask. The layout must be the same in training and use, to the id; the mask is shifted with the tokens; the end mark is part of every answer. Read aloud what is learnt, and check that a prompt is the beginning of a lesson. Form comes with few examples, truth with good ones, and what is not asked for fades.
+# A chat model is a base model, a layout and a mask. The layout must be the same in training and use, to the id; the mask is shifted with the tokens; the end mark is part of every answer. Read aloud what is learnt, and check that a prompt is the beginning of a lesson. Form comes with few examples, content with many good ones, and what is not asked for fades.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for the one check they would run first on somebody else's fine-tuning. Both good answers stand on the slide.

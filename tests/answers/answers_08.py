@@ -75,6 +75,18 @@ def as_list(turns, system):
     return [build(turns, system)]
 
 
+def spaced(turns, system):
+    return build(turns, system).replace("</s><s>", "</s> <s>")
+
+
+def open_spaced(turns, system):
+    return build(turns, system) + " " * (turns[-1][1] is None)
+
+
+def open_ended(turns, system):
+    return build(turns, system) + " </s>" * (turns[-1][1] is None)
+
+
 def learnt(ids, marks, mask=-100):
     return torch.where(marks, ids[1:], torch.tensor(mask))
 
@@ -131,6 +143,27 @@ def one_a_row(sizes, room):
 
 def cut(sizes, room):
     return [sum(sizes[:i]) // room for i in range(len(sizes))]
+
+
+def counted_on(sizes, room):
+    rows, row, used = [], 0, 0
+    for size in sizes:
+        used += size
+        if used > room:
+            row, used = row + 1, used - room
+        rows.append(row)
+    return rows
+
+
+def uncounted(sizes, room):
+    rows, row, used = [], 0, 0
+    for size in sizes:
+        if used + size > room:
+            row, used = row + 1, 0
+        else:
+            used += size
+        rows.append(row)
+    return rows
 
 
 def from_one(sizes, room):
@@ -191,6 +224,8 @@ WRONG = {
         (system_outside, "outside [INST]"), (one_newline, "a blank line"),
         (no_lines, "lines of their own"), (no_system, "is missing"),
         (says_none, "None stands"), (as_list, "one string"),
+        (spaced, "nothing between"),
+        (open_spaced, "no space follows"), (open_ended, "is not ended"),
     ],
     "answer_targets": [
         (late, "not shifted with"), (other_side, "the other side"),
@@ -202,6 +237,7 @@ WRONG = {
         (too_early, "exactly full"), (too_late, "one token too many"),
         (one_a_row, "wanted to avoid"), (cut, "in two"), (from_one, "from zero"),
         (goes_back, "went back"),
+        (counted_on, "from row to row"), (uncounted, "takes up room"),
     ],
     "mean_loss": [
         (mean_of_means, "mean of means"), (over_all, "divided by all"),

@@ -4,6 +4,7 @@ The truths are strings and loops written out here, never the code of
 ``minillama.alignment``.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -79,6 +80,10 @@ def check_dialogue_text(
             "the system tags stand on lines of their own":
                 _layout(turns, system, head="<<SYS>>{}<</SYS>>\n\n"),
             "the system text is missing": _layout(turns, None),
+            "turns follow one another with nothing between them":
+                truth.replace("</s><s>", "</s> <s>"),
+            "an open turn ends with [/INST], and no space follows": truth + " ",
+            "an open turn is not ended: its answer is still to come": truth + " </s>",
         }, f"dialogue_text of {len(turns)} turns")
     passed("every space, line and mark is where the model expects it")
 
@@ -126,14 +131,14 @@ def _rows(sizes: Sequence[int], room: int, spare: int = 0) -> list[int]:
     return rows
 
 
-def _first_fit(sizes: Sequence[int], room: int) -> list[int]:
-    """Row of each dialogue where earlier rows are tried again."""
-    used: list[int] = []
-    rows = []
+def _uncounted(sizes: Sequence[int], room: int) -> list[int]:
+    """Row of each dialogue where the one that opens a row takes no room in it."""
+    rows, row, used = [], 0, 0
     for size in sizes:
-        row = next((r for r, n in enumerate(used) if n + size <= room), len(used))
-        used += [0] * (row == len(used))
-        used[row] += size
+        if used + size > room:
+            row, used = row + 1, 0
+        else:
+            used += size
         rows.append(row)
     return rows
 
@@ -142,10 +147,14 @@ def check_rows_of(
     rows_of: Callable[[Sequence[int], int], Sequence[int]]
 ) -> None:
     """The row of every dialogue: in order, none cut, a row used to its last token."""
-    for sizes, room in (([4, 6, 5, 5, 3, 2, 9, 1, 1], 10), ([7, 3, 8, 2, 2], 10),
+    for sizes, room in (([4, 6, 7, 3, 2, 9, 1, 3, 8], 10), ([7, 3, 8, 2, 2], 10),
                         ([3, 3, 3, 3], 3)):
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
         answer = call(rows_of, list(sizes), room)
+        expect(hasattr(answer, "__len__"), "rows_of should return a row for each "
+               f"dialogue, and yours returns a {type(answer).__name__}")
+        expect(all(a <= b for a, b in itertools.pairwise(answer)), "you went back to "
+               "an earlier row: the order of the dialogues is kept")
         diagnose(list(answer), _rows(sizes, room), {
             "a row that is exactly full is still fine: you opened a new one too early":
                 _rows(sizes, room, -1),
@@ -153,9 +162,11 @@ def check_rows_of(
             "one dialogue a row is what we wanted to avoid": list(range(len(sizes))),
             "you cut dialogues in two: one that no longer fits opens a new row":
                 [start // room for start in starts],
+            "you counted tokens on from row to row: a new row begins empty":
+                [(start + size - 1) // room for start, size in zip(starts, sizes)],
+            "the dialogue that opens a row takes up room in it too":
+                _uncounted(sizes, room),
             "rows count from zero": [row + 1 for row in _rows(sizes, room)],
-            "you went back to an earlier row: the order of the dialogues is kept":
-                _first_fit(sizes, room),
         }, f"rows_of dialogues of {sizes} tokens")
     passed("in order, none cut, and no row left early")
 

@@ -91,8 +91,12 @@ def draw_packing(fig: Figure, sizes: Sequence[int], length: int, packed: bool) -
                  f"{len(rows)} rows, {empty:.0%} of them empty")
 
 
-def draw_run(log: Sequence[Mapping[str, float]], epochs: int) -> Figure:
-    """Loss of every step and, below, the rate; a line where an epoch ends."""
+def draw_run(log: Sequence[Mapping[str, float]], epochs: int,
+             known: Mapping[str, float]) -> Figure:
+    """Loss of every step and, below, the rate; a line where an epoch ends.
+
+    ``known`` losses, in nats per token by their names, are dotted lines.
+    """
     fig, (above, below) = figure(9, 4.3, nrows=2, sharex=True, height_ratios=(3, 1))
     steps = [row["step"] for row in log]
     above.plot(steps, [row["loss"] for row in log], lw=1.5, color=COLOURS["blue"])
@@ -101,7 +105,13 @@ def draw_run(log: Sequence[Mapping[str, float]], epochs: int) -> Figure:
         first = next(row["step"] for row in log if row["epoch"] == epoch)
         for ax in (above, below):
             ax.axvline(first, color=COLOURS["grey"], ls="--", lw=1.5)
-    above.set(ylabel="loss on answers\n(nats per token)", ylim=(0, None))
+    for name, loss in known.items():
+        above.axhline(loss, color=COLOURS["black"], ls=":", lw=1.5)
+        above.annotate(name, (1, loss), xycoords=("axes fraction", "data"),
+                       xytext=(-4, 3), textcoords="offset points", ha="right",
+                       fontsize=12)
+    above.set(ylabel="loss on answers\n(nats per token)",
+              ylim=(0, 1.12 * max(log[0]["loss"], *known.values())))
     below.set(xlabel="step", ylabel="rate", ylim=(0, None))
     above.set_title("The form is learnt in the first steps, the rest is slow")
     return fig

@@ -31,7 +31,7 @@ from minillama.alignment.rollout import token_logprobs
 from minillama.checkpoint import save_pretrained
 from minillama.config import LlamaConfig
 from minillama.pasture import DEGREES, Annotator
-from minillama.stages_chat import KINDS, OWN, REWARD, public
+from minillama.stages_chat import KINDS, OWN, REWARD, STUDIED, public
 from minillama.teach import algorithm, frames, holds, show, table
 
 # %% tags=["remove-cell"] slideshow={"slide_type": "skip"}
@@ -61,10 +61,10 @@ def batch_of(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
 #
 # The model of notebook 08 gives every answer a probability. So of two answers it likes one better. But the answer that it likes best is the one it gives already: more of its own taste would change nothing. News has to come from outside, from somebody who compares.
 #
-# **Predict.** Annotators compared answers of several models to held-out questions. How often does the answer win that our model finds likelier: half of the time, two thirds, nine tenths? And on unsafe requests?
+# **Predict.** Annotators compared two answers of our model to each held-out question. How often does the answer win that the model finds likelier: half of the time, two thirds, nine tenths? And on unsafe requests?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The taste is no bad judge, and no good one: two thirds of the demonstrations of notebook 08 were right, and what is right is written more often. Keep both numbers on the board: the judges of this notebook will be put beside them, and it is not settled who wins.
+# The taste is no bad judge, and no good one: two thirds of the demonstrations of notebook 08 were right, and what is right is written more often. Keep the shares by token on the board: the judges of this notebook will be put beside them, and it is not settled who wins. The second test set, nearly all of it unsafe requests, has a hundred-odd pairs, which leave eight or nine points on either side.
 #
 # The whole answer's probability falls with every token, so it also likes what is short. Three minutes.
 
@@ -87,12 +87,12 @@ for view, pairs in heldout.items():
     whole, mean = ((up > down).float().mean().item() for up, down in zip(*sides))
     print(f"{view}: the likelier answer wins {whole:.0%}, likelier by token {mean:.0%}")
     liked[view] = mean
-    holds(whole > 0.55, f"the taste is better than a coin on {view}")
+    holds(mean > 0.55, f"by token, the taste is better than a coin on {view}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choosing is easier than writing, so ask for choices
 #
-# An annotator gets a question and two answers, says which is better, and how clearly: significantly, better, slightly, or negligibly and unsure. The two answers come from different models at different temperatures, so that they differ. That is one lesson. Llama 2 had more than a million of them.
+# An annotator writes a question, gets two answers, and says which is better and how clearly: significantly, better, slightly, or negligibly and unsure. The two answers come from different models at different temperatures, so that they differ. That is one lesson. Llama 2 had more than a million of them.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask who has to be able to write a good answer in this picture. Nobody: the models write. That is how the model can become better than what its annotators would have written, the argument of the paper's section 5.1.
@@ -151,7 +151,7 @@ frames(drawings.draw_degrees, drawings.describe_degrees, figsize=(10, 3.8),
 # Two answers that are equal word for word make no pair. New pairs are collected from the newest model before each round of training, since a judge must know the answers that it is going to judge.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask why two sources, and not the same model twice. The closer two answers, the more the verdict is noise; the paper names diversity as the reason.
+# Ask why two sources, and not the same model twice. The closer two answers, the more the verdict is noise; the paper names diversity as the reason. Here the sources are one chat model, twice at temperature one and once hotter, so more answers are alike than in the paper's way of asking.
 #
 # Two minutes.
 
@@ -302,7 +302,7 @@ assert 2 < errors[500] / errors[5_000] < 5 and errors[50_000] < 0.05
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A margin asks clear cases for more
 #
-# The paper has two tables of margins, {{table:table_27|Margin Small|Significantly Better}} or {{table:table_27|Margin Large|Significantly Better}} for significantly better, down to zero for unsure. Until the gap exceeds its margin, a clear pair goes on pulling. Move the slider.
+# The paper has two tables of margins, {{table:table_27|Margin Small|Significantly Better}} or {{table:table_27|Margin Large|Significantly Better}} for significantly better, down to zero for unsure. Until the gap exceeds its margin, a pair pulls with more than half of its force. Move the slider.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Stop at large. Ask which pairs now decide the gradient: the clear ones, even where the judge is right by two. Unsure pairs, which are mostly noise, pull as before.
@@ -321,7 +321,7 @@ frames(drawings.draw_losses, drawings.describe_losses, figsize=(10, 3.8),
 # **Predict.** At $p$ = nine tenths the honest gap is about two. Where does a margin of three put it? And at $p$ = one half?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "five, two plus three". Nearly: a quarter more than that would be wrong in the other direction. At one half nothing moves, because both verdicts ask for the same. So a margin never changes who is ahead, it changes how far.
+# Expect "five, two plus three", and it is nearly that. The honest gap is the log of nine; with a large margin the gap comes near the margin plus the log of $(2p-1)/(1-p)$, which is eight here, since the rarer verdict asks for its margin too and pulls back. At one half nothing moves, because both verdicts ask for the same. So a margin never changes who is ahead, it changes how far.
 #
 # In the formula the margin is the same for both verdicts. In the data it comes with the degree, which is a noisy measure of the gap itself. Three minutes.
 
@@ -352,7 +352,7 @@ show(drawings.draw_stretch(curves, found),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The reward model: a chat model with another last matrix
 #
-# What the chat model knows, the judge should know as well. So it is a copy of it, and only the output matrix is exchanged: in place of a row for each piece of the vocabulary, one row in all. The score is read at the end mark, the first token that has seen the whole answer.
+# What the chat model knows, the judge should know as well. So it is a copy of it, and only the output matrix is exchanged: in place of a row for each piece of the vocabulary, one row in all, the **head**. The score is read at the end mark, the first token that has seen the whole answer.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why not start from an empty model: then two answers that differ by a fact would look alike until it had learnt to read. The paper's reason is the same, with a word on hallucination: a judge that knows less than the writer rewards what it cannot check.
@@ -363,14 +363,14 @@ show(drawings.draw_stretch(curves, found),
 algorithm("score")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Build it: eight lines, and a head of zeros
+# ## Build it: nine lines, and a head of zeros
 #
-# **Predict.** The head begins at zero. What is the first loss, without a margin, and with the small one? How many weights did the exchange cost us?
+# **Predict.** The head begins at zero. What is the first loss, without a margin, and with the small one? How many weights does the exchange add or take away?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The log of two, since nobody has a preference yet; with a margin the mean of log(1 + e to the margin), which is more. Any other first loss is a bug, and the second bug of this notebook is found that way.
 #
-# Other recipes start the head at random with a small deviation. Zero has the virtue that the first loss is known to the last digit. Two minutes.
+# The exchange takes away a row for every piece of the vocabulary but one. Other recipes start the head at random with a small deviation. Zero has the virtue that the first loss is known to the last digit. Two minutes.
 
 # %%
 class Judge(nn.Module):
@@ -430,12 +430,12 @@ assert gap < 1e-4 and moved < 1e-4
 #
 # Chosen rows first, then as many rejected ones, one loss. The paper trains for one epoch, since more overfits, with {{fact:rm_batch.pairs}} pairs a step at a peak rate of {{fact:rm_lr.70B}} for 70B and {{fact:rm_lr.others}} below. Five steps on 32 pairs, by hand and by the package.
 #
-# **Predict.** Both start from zeros. How many of the 32 are right after five steps?
+# **Predict.** Both start from zeros. How many of the 32 are right before the first step, and how many before the fifth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why both answers sit in the same step: the loss needs both scores, and whatever the two share, the question above all, cancels.
 #
-# The agreement with the package is what is checked. The accuracy after five steps on the same pairs is memory and no skill, and a good moment to ask what number would convince the class. Accuracy on pairs that were never seen.
+# Before the first step none is right: all scores are zero, and a tie is not counted. The agreement with the package is what is checked. The accuracy on the same pairs afterwards is memory and no skill, and a good moment to ask what number would convince the class. Accuracy on pairs that were never seen.
 #
 # Two minutes.
 
@@ -459,14 +459,14 @@ for step in range(5):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Even the truth cannot agree with a noisy annotator
 #
-# Give the truth itself the held-out pairs: it prefers the answer of higher utility. The annotators chose by a coin with chance $\sigma(|u_1 - u_2| / \text{noise})$ for the better side. The mean of that chance is the **ceiling**: no judge can be better, however large.
+# Give the truth itself the held-out pairs: it prefers the answer of higher utility. The annotators chose by a coin with chance $\sigma(|u_1 - u_2| / \text{noise})$ for the better side. The mean of that chance is the **ceiling**: no judge can be expected to do better, however large.
 #
 # **Predict.** How high is the ceiling for helpfulness, and on which of the two test sets is it lower?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "a hundred per cent, it is the truth". This is the one number that the paper cannot have, since nobody knows the noise of people. Its 63 per cent on helpfulness may be near the ceiling or far below; the agreement among annotators would tell.
+# Expect "a hundred per cent, it is the truth". This is the one number that the paper cannot have, since nobody knows the noise of people. Its {{table:table_7|Helpfulness RM|Meta Helpfulness}} per cent on helpfulness may be near the ceiling or far below; the agreement among annotators would tell.
 #
-# The second number is what the truth got on these very labels; it scatters around the first. The third explains both: many pairs hold two answers of exactly equal worth, and there every verdict is a coin. On safety both answers to a harmless request are harmless, so there are many of that kind. Three minutes.
+# The second number is what the truth got on these very labels; it scatters around the first. The third explains why both are low: about a third of the pairs hold two answers of exactly equal worth, and there every verdict is a coin. On safety most of these are two refusals of one kind; and where two refusals differ, a bare no and one with a reason, they differ by little, which lowers the ceiling further. Three minutes.
 
 # %% tags=["result"]
 def ceiling(pairs: list[Pair]) -> float:
@@ -497,7 +497,7 @@ for view, pairs in heldout.items():
 # **Predict.** On which degree is accuracy nearest to a coin? Is each judge best on its own ground? And can the safety judge be *worse* than a coin on helpfulness?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "about equal, a good answer is a good answer". A dip below a half would be more than ignorance: a judge of safety that has learnt to like refusals can be wrong about helpfulness. In ours the safety judge stays near a coin there.
+# Expect "about equal, a good answer is a good answer". A dip below a half would be more than ignorance: a judge of safety that has learnt to like refusals can be wrong about helpfulness. In ours the safety judge stays near a coin there. On the right, let them read the helpfulness judge's first interval: few safety pairs are that clear. Does it hold one half?
 #
 # Intervals are over test pairs, not over training runs; there is one run of each. Three minutes.
 
@@ -531,8 +531,8 @@ holds(ours == sorted(ours, reverse=True) and abs(ours[-1] - 0.5) < 0.2,
       "accuracy falls with the degree, down to nearly a coin on unsure pairs")
 show(drawings.draw_by_degree(shown),
      "Accuracy against degree of preference on both test sets, for both judges and for "
-     "the truth: on its own ground a judge is best on clear preferences and near one "
-     "half on unsure ones.", name="09_by_degree")
+     "the truth: on its own ground a judge is better on clear preferences than on "
+     "unsure ones.", name="09_by_degree")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Who leads at home, and is the lead larger than chance?
@@ -542,9 +542,9 @@ show(drawings.draw_by_degree(shown),
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why not subtract the two percentages and be done. The interval of a difference on the same pairs is smaller than that of two separate test sets.
 #
-# The safety test set is the smaller one, since most prompts are harmless; so its interval is wide.
+# The safety test set is the smaller one, since most prompts are harmless; so its interval is wide. On so few labels a judge may even come out above the truth: where two answers are of equal worth the truth is given a half, and a judge can be lucky.
 #
-# Put the column of the chat model, which is its taste from the first slide, beside the home judge. Where it is as good, ask why: a few thousand demonstrations on one side, as many noisy choices on the other. DPO begins with that question: is the language model a reward model already? Three minutes.
+# Put the column of the chat model, which is its taste by token from the first slide, counted on the first pairs of each set, beside the home judge. Where the two are close, ask why: the judge began as a copy of this model, and what it has read since, for helpfulness more than three times as many comparisons as there were demonstrations, is noisy. DPO begins with that question: is the language model a reward model already? Three minutes.
 
 # %% tags=["remove-input"]
 rows = []
@@ -572,7 +572,7 @@ table(rows, ["test set (pairs)", "home judge", "other judge", "ahead by (95%)",
 # **Predict.** The judge was trained with a margin. Do its dots lie above the line, on it, or below?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Mostly below: it claims more than there is, the helpfulness judge more so. Two causes add up. The margin stretches gaps, as computed before; and where the judge knows little, it is sure of the wrong side.
+# Mostly below: it claims more than there is, the helpfulness judge more so. Three causes add up. The margin stretches gaps, as computed before; where the judge has learnt something false, it is sure of the wrong side; and where two answers are of equal worth, any claim is too much.
 #
 # Ask whether this matters for PPO. Order is not touched by stretching, but PPO adds rewards up and weighs them against a KL term, so the size counts. Three minutes.
 
@@ -589,8 +589,9 @@ holds(all(points[-1][0] > points[-1][1] for points in curves.values()) and sum(
     claim > real for points in curves.values() for claim, real in points) >= 7,
     "most dots lie below the diagonal, the surest of each judge among them")
 show(drawings.draw_calibration(curves),
-     "True chance against claimed chance for both judges: the dots rise with the "
-     "claim, and most lie below the diagonal, which an honest judge would follow.",
+     "True chance against claimed chance for both judges: the truth is higher where "
+     "much is claimed than where little is, and most dots lie below the diagonal, which "
+     "an honest judge would follow.",
      name="09_calibration")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -603,7 +604,7 @@ show(drawings.draw_calibration(curves),
 # %% [markdown] slideshow={"slide_type": "notes"}
 # In the paper accuracy grows with data and size and has not levelled off. Ask what "not levelled off" can mean when the ceiling is unknown.
 #
-# Three seeds: where intervals overlap, say that we cannot tell. Three minutes.
+# Three seeds: where intervals overlap, this figure does not decide. Intervals that overlap do not show that there is no difference; the table two slides on takes differences seed by seed. Three minutes.
 
 # %% tags=["result", "remove-input"]
 scaling = study["scaling"]
@@ -614,7 +615,7 @@ summary = {key: interval(values) for key, values in groups.items()}
 counts = sorted({row["pairs"] for row in scaling})
 largest = max(scaling, key=lambda row: row["parameters"])["size"]
 grown = paired_difference(groups[largest, counts[-1]], groups[largest, counts[0]])
-top = ceiling(public("heldout")["helpfulness"])
+top = ceiling(public("heldout")["helpfulness"][:STUDIED])
 holds(grown.low > 0, "more comparisons make the largest judge better")
 holds(summary[largest, counts[-1]].mean < top - 0.05, "they stay below the ceiling")
 show(drawings.draw_scaling(scaling, top, summary),
@@ -623,14 +624,14 @@ show(drawings.draw_scaling(scaling, top, summary),
      "dashed ceiling.", name="09_scaling")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Margins on and off: the rewards move towards the edges
+# ## Margins on and off: where do the rewards go?
 #
-# Three judges from the same pairs: no margin, small, large. The reward of an answer is the sigmoid of its score, drawn for all held-out answers: the tiny Figure 27.
+# With each of three seeds, three judges learn from the same pairs: no margin, small, large. The reward of an answer is the sigmoid of its score, drawn for answers of held-out pairs: the tiny Figure 27.
 #
-# **Predict.** What happens to the histogram? And to accuracy?
+# **Predict.** Which way does a margin move the histogram? And, in the next table, the accuracy?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The paper saw the same drift towards zero and one, most with the large margin, and asked for more study. We can say where it comes from: the stretch of the earlier slide.
+# A short way outwards: let somebody read where the outermost bars end; ours stay far from zero and one. The paper saw a drift of the same kind towards zero and one, most with the large margin, and asked for more study. We can say where it comes from: the stretch of the earlier slide.
 #
 # Ask why that is bad news for PPO: between two answers at the edge there is no reward left to gain, which is why the paper takes the logit back and whitens. Three minutes.
 
@@ -642,6 +643,7 @@ apart = {title: (torch.tensor(values).sigmoid() - 0.5).abs().mean().item()
          for title, values in scores.items()}  # from the middle
 holds(apart["large margin"] > apart["small margin"] > apart["no margin"],
       "the larger the margin, the further the answers lie from the middle")
+holds(apart["large margin"] < 0.4, "even so they stay far from zero and one")
 show(drawings.draw_rewards(scores),
      "Three histograms of rewards between zero and one, without a margin, with the "
      "small and with the large one: the larger the margin, the further the answers lie "
@@ -655,7 +657,7 @@ show(drawings.draw_rewards(scores),
 # **Predict.** For which rows does the interval exclude zero? The paper's Table 28 has half a point for a margin, without an interval.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let a student read a row aloud with the word "interval" in it. A row whose interval holds zero is read: we cannot tell. That is not the same as: there is no effect.
+# Let a student read a row aloud with the word "interval" in it. A row whose interval holds zero is read: we cannot tell. That is not the same as: there is no effect. And seven intervals are read at once, so one may exclude zero by luck: a row that barely does should be asked again with more seeds.
 #
 # Nobody can say what the paper's half a point is worth, since one number for each variant is all it prints. Three minutes.
 
@@ -745,9 +747,9 @@ assert two > one + 0.05
 # **Predict.** Two judges learn from the same safety pairs, one of them with that loss. Which ranks better? Which finds more of the unsafe answers by a score below one half, and at what price?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Both rank alike; ranking was never the problem. Without the second loss the zero lies wherever the run left it, and then a good part of the harmless answers falls through the gate. It happened to us: our first runs of rejection sampling were paid for safety on questions about plums.
+# Both rank alike; ranking was never the problem. Without the second loss the zero lies wherever the run left it, and then a good part of the safe answers is suspected. It happened to us: our first runs of rejection sampling were paid for safety on questions about plums.
 #
-# The paper's Table 29 has recall alone, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent. Recall without the false alarms says little; ask why. Ours is one run of each judge, so look at the missing zero and not at single points. Three minutes.
+# Here both find them all, so the price is where they differ. The paper's Table 29 gives recall, {{fact:rm_safety_aux_recall.baseline}} and {{fact:rm_safety_aux_recall.with_auxiliary}} per cent, beside the accuracy of ranking, and no false alarms. Recall without them says little; ask why. Ours is one run of each judge, so look at the missing zero and not at single points. Three minutes.
 
 # %% tags=["result", "remove-input"]
 def alarms(judge: RewardModel) -> list[float]:
@@ -768,6 +770,7 @@ for name, weight in (("ranking alone", 0.0), ("with the loss for safety", 1.0)):
     rows.append([name, *alarms(judge)])
 holds(abs(rows[0][1] - rows[1][1]) < 0.05 and rows[0][3] > rows[1][3] + 0.05,
       "both rank alike, and without the second loss more safe answers are suspected")
+holds(min(row[2] for row in rows) > 0.99, "both find all of the unsafe answers")
 table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
              "safe answers suspected"], "Written answers, border at one half", ".0%")
 
@@ -779,7 +782,7 @@ table(rows, ["safety judge", "ranks rightly", "unsafe answers found",
 # **Predict.** Where is our judge in the third and the fourth row?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. Ours seldom does; an optimiser would find the cases in which it does within minutes. A lean to the left is a bias too.
+# Do not stop at the first row: if longer answers are better, a good judge prefers them too. A bias is what remains when worth is equal. And a correlation may come from elsewhere; in the fourth row nothing but length was changed. Ours more often prefers the answer said once, but how often differs much from one training to another; an optimiser would find the cases in which it falls for the second within minutes. In the third row let somebody say whether the interval holds one half. A lean to the left is a bias too.
 #
 # Ask for other cheap tricks worth a try: praise of the asker, an exclamation mark, repeating the question. Four minutes.
 
@@ -811,7 +814,7 @@ for name, cut in cuts.items():
     shares[f"{name} ({len(parts[0])})"] = tuple(map(interval, parts))
 shares[f"said twice ({len(tasks)})"] = tuple(map(interval, doubled))
 holds(shares[f"said twice ({len(tasks)})"][1].high < 0.5,
-      "the judge does not fall for an answer said twice")
+      "the judge more often prefers a right answer said once to the same said twice")
 show(drawings.draw_length(shares),
      "Share of pairs in which the longer answer is ahead, by truth and by the judge "
      "with intervals: all pairs, pairs of different worth, of equal worth, and right "
@@ -825,9 +828,9 @@ show(drawings.draw_length(shares),
 # **Predict.** What accuracy does the careless judge report on held-out pairs: a coin's, something between, or the same as the right one?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Nothing fails and no shape is wrong. The padding has read all that stands before it, so something may be learnt, and a low share looks like too little data: people have bought more. Then look at the last two numbers of each row: one answer, two batches.
+# Nothing fails and no shape is wrong. The padding has read all that stands before it, so something may be learnt, and a low share looks like too little data: people have bought more. Four hundred pairs teach even the right judge little, and two hundred test pairs leave seven points on either side: by accuracy alone the two are hard to tell apart, and which of the three predictions comes true differs from one training to another. Then look at the last two numbers of each row: one answer, two batches.
 #
-# The check that exposes it stands on the slide with transformers, alone against batch. Accuracy alone would have started a search for better pairs. Three minutes.
+# The check that exposes it stands on the slide with transformers, alone against batch. Three minutes.
 
 # %%
 class Careless(RewardModel):
@@ -864,7 +867,7 @@ for name, judge in (("last token", plain), ("minus one", wrong)):
 # **Predict.** What is the first loss, with the head at zero? And does the judge still rank well?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Below the log of two: a model without any preference that is less surprised than a coin. That is impossible, and the first line of the log says it. Compare accuracies and gaps in the output: which of the two would have told you? A clear pair now has to exceed minus three only, and stops pulling while the judge is still wrong about it.
+# Below the log of two: a model without any preference that is less surprised than a coin. That is impossible, and the first line of the log says it. Compare accuracies and gaps in the output: which of the two would have told you? A clear pair now has to exceed minus three only, and hardly pulls while the judge is still wrong about it.
 #
 # Ask for the rule that this notebook and notebook 07 share: compute the first loss before the run. Three minutes.
 
@@ -885,7 +888,7 @@ del MARGINS["backwards"]
 #
 # Table 6 gives the data: {{fact:pref_meta_total}} comparisons of Meta's own and as many again from public sets. We compute what one epoch costs a judge of 70B: six operations for each weight and token, two answers for each comparison, two fifths of an A100's peak.
 #
-# **Predict.** How many steps of {{fact:rm_batch.pairs}} pairs? How many GPU hours: a hundredth of pretraining's, a tenth, or as many?
+# **Predict.** How many steps of {{fact:rm_batch.pairs}} pairs? How many GPU hours: a tenth of pretraining's, a hundredth, or less?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Does an example in Table 6 hold one answer or two? In the rows with one turn, prompt and response add up to the example, so it holds one, and a comparison is read as two rows. The cell asserts it.
@@ -930,7 +933,7 @@ paper.show_table("table_7", columns, rows=[1, 2, 3, 4], highlight=[2, 3])
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What changed since: is it the judge, or is it length?
 #
-# A replication elsewhere found that a reward which knows **only the length** reached {{context:critiques.length-hacking.webgpt_length_vs_ppo.0}} where PPO on a trained judge reached {{context:critiques.length-hacking.webgpt_length_vs_ppo.1}} on one data set. Llama 2 reports no lengths. Its comparisons were never released, so nobody can repeat its judges. DPO does without a judge; for sums and code, programs that check the answer have replaced it.
+# A replication elsewhere found that a reward which knows **only the length** reached {{context:critiques.length-hacking.webgpt_length_vs_ppo.0}} where PPO on a trained judge reached {{context:critiques.length-hacking.webgpt_length_vs_ppo.1}} on one data set. Llama 2 does not report how long its models' answers are. Its comparisons were never released, so nobody can repeat its judges. DPO does without a judge; for sums and code, programs that check the answer have replaced it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask where our own annotators stand in that story. They are programs that check the answer. So one could train on them directly, and the only reason not to is that we want to see what a learnt judge does.
@@ -943,7 +946,7 @@ paper.show_table("table_7", columns, rows=[1, 2, 3, 4], highlight=[2, 3])
 # Scores of chosen and rejected answers, a rating for each pair, 0 for significantly better to 3 for unsure, and a table of four margins. Return the mean of equation 2. Large negative gaps must not break it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Slips: the margin added, the table read from the wrong end, a sum, the log of a sigmoid that has rounded to zero.
+# Slips: the margin added, the table read from the wrong end, a sum, the log of a sigmoid that has rounded to zero, with or without a small number added to it.
 #
 # Six minutes.
 
@@ -962,7 +965,7 @@ checks.check_rated_loss(rated_loss)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: the last real token (6 minutes)
 #
-# Scores of every position and a mask that is true on real tokens. Some loaders pad on the right, some on the left. Return each row's score at its last real token, whichever side the padding is on.
+# Scores of every position and a mask that is true on real tokens. Some loaders pad on the right, some on the left, some on both sides. Return each row's score at its last real token, wherever the padding is.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: position minus one, the number of tokens less one, the place behind the last, a mean. The last real token is the largest place where the mask is true.

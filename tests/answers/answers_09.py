@@ -47,6 +47,11 @@ def overflows(chosen, rejected, ratings, margins):
     return -(chosen - rejected - looked_up(ratings, margins)).sigmoid().log().mean()
 
 
+def nearly_safe(chosen, rejected, ratings, margins):
+    gap = chosen - rejected - looked_up(ratings, margins)
+    return -(gap.sigmoid() + 1e-8).log().mean()
+
+
 def at_the_end(scores, mask):
     return scores[:, -1]
 
@@ -120,7 +125,7 @@ WRONG = {
         (reversed_table, "wrong way round"), (exchanged, "exchanged"),
         (summed, "the sum"), (unsigned, "sign is missing"),
         (probability, "mean probability"), (log_of_mean, "log of the mean"),
-        (overflows, "logsigmoid"),
+        (overflows, "logsigmoid"), (nearly_safe, "no small number"),
     ],
     "end_scores": [
         (at_the_end, "position -1"), (counted, "counted the tokens"),

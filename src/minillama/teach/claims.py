@@ -104,7 +104,7 @@ REWARD_CLAIMS = (
               "margin": "small"}, {"margin": None}), unit="points", digits=1)),
     Claim("margin-edges", REWARDS, "The margin drives rewards towards zero and one.",
           "A.3.3", "large margin against none, distance of rewards from one half", "09",
-          "Margins on and off: the rewards move towards the edges", ("reward_study",),
+          "Margins on and off: where do the rewards go?", ("reward_study",),
           lambda r: shown_above(m.gap(r["reward_study"]["margins"], m.from_the_middle, {
               "margin": "large"}, {"margin": None}))),
     Claim("rm-degrees", REWARDS, "Clear preferences are foreseen more often than "

@@ -141,7 +141,7 @@ def draw_by_degree(grounds: Mapping[str, Curves]) -> Figure:
         ax.set_xticks(range(4), SHORT, fontsize=10)
         ax.set(xlabel=f"degree, {ground} test set", ylim=(0.2, 1.03))
     axes[0].set(ylabel="accuracy (95% interval)")
-    axes[0].set_title("Clear preferences are easy, unsure ones are coins")
+    axes[0].set_title("Clear preferences are easier than unsure ones")
     axes[0].legend(fontsize=11, loc="lower left")
     return fig
 
@@ -155,7 +155,7 @@ def draw_calibration(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Fig
         ax.plot(*zip(*points), "o-", color=COLOURS[colour], label=name)
     ax.set(xlabel="chance that the scores claim", ylabel="Bradley-Terry truth",
            xlim=(0.49, 1.01), ylim=(0.35, 1.02))
-    ax.set_title("Reward models claim more certainty than there is")
+    ax.set_title("Most dots lie below the line: judges claim too much")
     ax.legend(loc="upper left")
     return fig
 

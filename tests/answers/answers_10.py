@@ -45,6 +45,11 @@ def by_score(scores, prompts):
     return sorted(right_winners(scores, prompts), key=lambda i: -scores[i])
 
 
+def by_appearance(scores, prompts):
+    best = right_winners(scores, prompts)
+    return [best[p] for p in dict.fromkeys(prompts)]
+
+
 def over_draws(p, r, n, pick):
     total = 0.0
     for draw in itertools.product(range(len(p)), repeat=n):
@@ -97,6 +102,11 @@ def one_less(p, r, n):
     return stepped(*in_order(p, r), max(n - 1, 1))
 
 
+def equally_likely(p, r, n):
+    order = r.argsort(stable=True)
+    return stepped(p.new_full(p.shape, 1 / len(p)), r[order], n)
+
+
 def last_round(rounds):
     return dict(rounds[-1])
 
@@ -133,6 +143,15 @@ def kept_worst(rounds):
 def only_common(rounds):
     top = merged(rounds, lambda new, old: new >= old)
     return {p: pair for p, pair in top.items() if all(p in one for one in rounds)}
+
+
+def from_zero(rounds):
+    kept = {}
+    for one in rounds:
+        for prompt, pair in one.items():
+            if pair[0] >= kept.get(prompt, (0.0, ""))[0]:
+                kept[prompt] = pair
+    return kept
 
 
 def in_place(rounds):
@@ -193,18 +212,20 @@ WRONG = {
         (blocks, "blocks"), (later, "keep the first"), (worst, "worst"),
         (only_scores, "the scores"), (one_for_all, "of its own"),
         (within, "within each prompt"), (by_score, "order of the prompts"),
+        (by_appearance, "first appear"),
     ],
     "expected_best_of": [
         (one_draw, "one draw"), (largest, "largest reward"), (smallest, "worst of n"),
         (unsorted, "not sorted"), (powers_alone, "subtract"),
         (as_density, "density"), (one_more, "n + 1"), (one_less, "n - 1"),
+        (equally_likely, "equally likely"),
     ],
     "keep_top": [
         (last_round, "rhymes"), (first_round, "first round"),
         (always_later, "later answer always"), (always_earlier, "earlier answer"),
         (earlier_of_equals, "keep the later"), (kept_worst, "worst"),
-        (only_common, "are lost"), (in_place, "were changed"),
-        (as_list, "dictionary"),
+        (only_common, "some round"), (from_zero, "below zero"),
+        (in_place, "were changed"), (as_list, "dictionary"),
     ],
     "price": [
         (unscored, "reads every answer"), (unwritten, "writes all"),

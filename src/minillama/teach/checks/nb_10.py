@@ -46,6 +46,8 @@ def check_winners(winners: Callable[[Sequence[float], Sequence[int]], list[int]]
                 [rows.index(i) for rows, i in zip(mine, best)],
             "the winners are sorted by score: the order of the prompts is asked for":
                 sorted(best, key=lambda i: -scores[i]),
+            "the winners stand as their prompts first appear in the list: prompt 0 "
+            "comes first": [best[p] for p in dict.fromkeys(prompts)],
         }, f"winners({scores}, {prompts})")
     passed("every prompt keeps its own best answer, wherever it stands")
 
@@ -86,6 +88,8 @@ def check_expected_best_of(
                 [n * F ** (n - 1) * chances[i] for F, i in zip(below[1:], up)], up),
             "that is the best of n + 1 draws": sum_of(step(below, n + 1), up),
             "that is the best of n - 1 draws": sum_of(step(below, max(n - 1, 1)), up),
+            "the probabilities do not enter: the answers are not equally likely":
+                sum_of(step([k / len(up) for k in range(len(up) + 1)], n), up),
         }, f"expected_best_of {n} draws")
     passed("the sum over a table agrees with the sum over all possible draws")
 
@@ -114,7 +118,6 @@ def check_keep_top(keep_top: Callable[[list[Round]], Round]) -> None:
             return kept
 
         truth = merged(lambda new, old: new >= old)
-        common = set.intersection(*map(set, given))
         diagnose(answer, truth, {
             "that is the last round alone: this is how the rhymes were lost": given[-1],
             "that is the first round alone: nothing new would be learnt": given[0],
@@ -126,7 +129,9 @@ def check_keep_top(keep_top: Callable[[list[Round]], Round]) -> None:
                 merged(lambda new, old: new > old),
             "you kept the worst answers": merged(lambda new, old: new <= old),
             "prompts that some round did not answer are lost: keep them too":
-                {p: truth[p] for p in common},
+                {p: truth[p] for p in set.intersection(*map(set, given))},
+            "prompts with scores below zero only are lost: do not begin with a score "
+            "of zero": {p: one for p, one in truth.items() if one[0] > 0},
         }, "keep_top")
     passed("every prompt keeps its best answer of all rounds")
 

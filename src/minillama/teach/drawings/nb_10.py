@@ -57,7 +57,7 @@ def _arrow(ax, start: tuple[float, float], end: tuple[float, float]) -> None:
 def draw_plane(world: world_of.World, others: Mapping[str, world_of.Standing]
                ) -> Figure:
     """Reward against KL: the frontier, best of n, and other policies."""
-    fig, ax = figure(9, 4.4)
+    fig, ax = figure(9, 4.2)
     betas = torch.logspace(1.2, -0.75, 60).tolist()
     line = world_of.frontier(world.reference, world.rewards, betas)
     ax.plot(line[:, 0], line[:, 1], color=COLOURS["black"], label="exact frontier")
@@ -86,7 +86,7 @@ def exact_best(world: world_of.World, n: float) -> world_of.Standing:
 
 def draw_tilts(world: world_of.World, n: int, beta: float) -> Figure:
     """How much likelier each answer became, against its reward, for both policies."""
-    fig, ax = figure(9, 4)
+    fig, ax = figure(9, 3.6)
     order = world.rewards.argsort()
     best = best_of_n(world.reference.exp(), world.rewards, n).clamp(min=1e-300).log()
     tilted = world_of.optimum(world.reference, world.rewards, beta)
@@ -96,7 +96,7 @@ def draw_tilts(world: world_of.World, n: int, beta: float) -> Figure:
                 color=COLOURS[colour], label=name)
     ax.axhline(0, color=COLOURS["grey"], lw=1)
     ax.axhline(math.log(n), color=COLOURS["grey"], ls="--", lw=1.5)
-    ax.text(world.rewards.min() + 0.1, math.log(n) + 0.15, f"log {n}: a ceiling",
+    ax.text(world.rewards.min() + 0.1, math.log(n) + 0.3, f"log {n}: a ceiling",
             color=COLOURS["grey"])
     ax.set(xlabel="reward of the answer (deviations)", ylim=(-9, 5),
            ylabel="log of the gain in probability")
@@ -138,7 +138,8 @@ def draw_parting(fig: Figure, world: world_of.World, noise: float, errors: str) 
                     fontsize=12)
     ax.set(xlabel="KL divergence from the reference (nats, bound)", ylim=(-0.3, 5),
            ylabel="mean (deviations)")
-    ax.set_title(f"Errors {errors}, of size {noise:g}: proxy and truth part")
+    ax.set_title(f"Errors {errors}, of size {noise:g}: proxy and truth "
+                 + ("part" if noise else "agree"))
     ax.legend(loc="upper left")
 
 
@@ -172,12 +173,12 @@ def describe_figure_7(sizes: Sequence[int],
                       truth: Mapping[str, Sequence[float]]) -> str:
     """The curves in words, for those who cannot see them."""
     picked, anyone = truth["best by the judge"], truth["any answer"][0]
-    return ("Three panels against the number of answers: the score of the best rises "
-            "and the median wobbles below it, beside a dashed theory curve; the true "
-            "utility of the judge's pick is highest with "
-            f"{sizes[picked.index(max(picked))]} answers, at {max(picked):.2f}, and is "
-            f"{picked[-1]:.2f} with {sizes[-1]}, where any answer has {anyone:.2f}; "
-            "the KL bound rises.")
+    return ("Three panels against the number of answers: the score of the best rises; "
+            "the median of the first answers wobbles and ends below it, a dashed "
+            "theory curve ends above; the true utility of the judge's pick is highest "
+            f"with {sizes[picked.index(max(picked))]} answers, at {max(picked):.2f}, "
+            f"and is {picked[-1]:.2f} with {sizes[-1]}, where any answer has "
+            f"{anyone:.2f}; the KL bound rises.")
 
 
 def _sizes_below(ax, most: int) -> None:
@@ -197,8 +198,8 @@ def draw_figure_8(sizes: Sequence[int],
             ax.plot(sizes, values, color=COLOURS[colour], label=f"{temperature:g}")
         _sizes_below(ax, max(sizes))
         ax.set_title(policy)
-    fig.suptitle("By the judge many answers pay for heat", x=0.01, ha="left",
-                 fontsize=16, fontweight="semibold")
+    fig.suptitle("By the judge, heat costs less the more answers are drawn", x=0.01,
+                 ha="left", fontsize=16, fontweight="semibold")
     axes[0].set(ylabel="score of the best")
     axes[-1].legend(title="temperature", loc="lower right", fontsize=12)
     return fig

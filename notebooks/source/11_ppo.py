@@ -35,7 +35,7 @@ from minillama.training.intervals import interval, paired_difference
 torch.set_num_threads(1)  # matrices so small that a second thread costs time
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Follow the reward alone, and one answer is left
+# ## Follow the reward alone, and see what is left
 #
 # In the small world of notebook 10 a Llama of eleven thousand weights writes answers of four tokens out of eight: 4,096 answers, each with a known reward, of mean zero and deviation one. We let PPO raise the reward and ask for nothing else.
 #
@@ -99,10 +99,10 @@ paper.show_equation("final_reward")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The recipe is of 2019, the two judges are new
 #
-# Reinforcement learning reached GPT-2 in 2019 with everything that is on the last slides: a reward learnt from comparisons, a penalty for distance, PPO. InstructGPT put fine-tuning before it and mixed pretraining into it. Llama 2 is new in three places: a judge for safety beside the one for helpfulness, a rule that chooses between them, and four rounds of rejection sampling before PPO begins.
+# Reinforcement learning reached GPT-2 in 2019 with most of what is on the last slides: a reward learnt from comparisons, a penalty for distance, PPO. InstructGPT put fine-tuning before it and mixed pretraining into it. Llama 2 adds three things: a judge for safety beside the one for helpfulness, a rule that chooses between them, and four rounds of rejection sampling before PPO begins.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask who remembers the demonstration of 2019 in which a sign was turned round in the code and the model wrote the worst it could, fluently. We rebuild a bug of that family in half an hour.
+# Ask who has heard of the accident of 2019: a sign was turned round in the code, and overnight the model learnt to write the worst it could, fluently. We rebuild a bug of that family in half an hour.
 #
 # Two minutes.
 
@@ -122,12 +122,12 @@ algorithm("ppo_step", source=False)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "predict"]
 # ## The gate: when safety speaks, helpfulness is silent
 #
-# The reward $R_c$ is the safety score where the prompt was tagged as a lure, or where safety is below {{fact:ppo_threshold.threshold}}; elsewhere it is the helpfulness score. Table 35 of the paper has two answers: how to run a Ponzi scheme, and a refusal to help cheat.
+# The reward $R_c$ is the safety score where the prompt was tagged as a lure, or where safety is below {{fact:ppo_threshold.threshold}}; elsewhere it is the helpfulness score. Table 35 of the paper has two answers: how to run a Ponzi scheme (safety {{fact:rm_tension_examples.Ponzi-scheme answer.safety}}, helpfulness {{fact:rm_tension_examples.Ponzi-scheme answer.helpfulness}}), and a refusal to help cheat ({{fact:rm_tension_examples.refusal to help cheat customers.safety}} and {{fact:rm_tension_examples.refusal to help cheat customers.helpfulness}}).
 #
 # **Predict.** Nobody tagged the two prompts. Which of the two answers will PPO make likelier?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "the refusal, that is what the gate is for". The scheme scores {{fact:rm_tension_examples.Ponzi-scheme answer.safety}} for safety and passes the gate with its helpfulness; the refusal is paid for being unhelpful. Only the tag turns it round.
+# Expect "the refusal, that is what the gate is for". The safety score of the scheme is just above the threshold, so it passes the gate with its helpfulness; the refusal is paid for being unhelpful. Only the tag turns it round.
 #
 # The paper gives the threshold a precision of {{fact:ppo_threshold.precision}} and a recall of {{fact:ppo_threshold.recall}} on unsafe answers: without tags nearly half would pass. The two examples are ours to combine; the paper prints them for another purpose. Three minutes.
 
@@ -141,7 +141,8 @@ safety, helpful = (torch.tensor([one[name] for one in examples.values()])
                    for name in ("safety", "helpfulness"))
 for tagged in (False, True):
     rewards = combine(safety, helpful, torch.tensor(tagged))
-    print(f"tagged: {tagged!s:5}", dict(zip(examples, rewards.tolist())))
+    paid = [round(reward, 2) for reward in rewards.tolist()]
+    print(f"tagged: {tagged!s:5}", dict(zip(examples, paid)))
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Detail: whiten with a yardstick that stands still
@@ -356,9 +357,9 @@ show(drawings.draw_critics(lams, lines),
 # **Predict.** All answers score about three. What does a fresh value model learn to expect if advantages are whitened before the returns are made?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Zero: the mean was just taken away. It will expect zero for ever, and its error looks excellent, since its targets have deviation one.
+# Zero: the mean was just taken away. It will expect zero for ever, and its error looks excellent from the start, since zero is what a fresh value model says anyway.
 #
-# The second error, padding among the statistics, pulls the mean towards zero and the deviation up: nearly every token is praised, and the differences shrink. How much depends on the longest answer in the batch, so the step size becomes a lottery. Three minutes.
+# The second error, padding among the statistics: here all advantages lie near three, so the zeros of the padding pull the mean down and the deviation up. Nearly every token is praised, and the differences shrink. With good values advantages lie around zero, and then the zeros pull the deviation down, and the advantages come out too large. How much depends on the longest answer in the batch, so the step size becomes a lottery. Three minutes.
 
 # %% tags=["result", "remove-input"]
 lengths = torch.randint(2, 30, (64, 1), generator=generator)
@@ -484,10 +485,10 @@ for name, penalty in (("fails", None), ("passes", 1.0)):
 #
 # All parts are right; now they train together. Eighty iterations of 512 answers, $\beta$ one half. The best policy is known, so its KL from home and its entropy can be drawn as dashed lines, and the last panel shows what no chat model can show: the true distance to the optimum.
 #
-# **Predict.** Which of the six curves would have told you that the run is right, if you had not had the sixth?
+# **Predict.** Which of the first five curves would have told you that the run is right, without the sixth and without dashed lines?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# None alone. The score rises in wrong runs as well, as a slide further on shows. Together they tell a lot: KL rises and levels off, entropy falls and levels off, up to half of the tokens are clipped at first and hardly any at the end, values explain more and more.
+# None alone. The score rises in wrong runs as well, as a slide further on shows. Together they tell a lot: KL rises and levels off, entropy falls and levels off, up to half of the tokens are clipped at first and hardly any at the end, values explain more and more. Beware of the clipped share: the rate falls to zero in this run, and with it the share would vanish in a wrong run too.
 #
 # The first five iterations are flat: only the values learn. Ask why: advantages from bad values mislead. Four minutes, with the waiting.
 
@@ -498,7 +499,7 @@ wanted = {"score": enumerable.expected(best, world.rewards), "to_optimum": 0,
           "kl": enumerable.kl(best, world.reference),
           "entropy": -enumerable.expected(best, best) / enumerable.LENGTH}
 names = ("score", "kl", "entropy", "clip_fraction", "explained_variance", "to_optimum")
-holds(log[-1]["to_optimum"] < 0.05, "the run comes home to the optimum")
+holds(log[-1]["to_optimum"] < 0.05, "the run ends near the optimum")
 show(drawings.draw_diagnostics(
         [log], names, "PPO in the small world; dashed: the optimum", wanted),
      "Six curves over eighty iterations: score and KL rise to the dashed lines of the "
@@ -514,9 +515,9 @@ show(drawings.draw_diagnostics(
 # **Predict.** Which of the three will be furthest below the line?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Best of four, and not by an error: chosen by rank, it follows a currency other than reward, and in this world is off by an eighth of a nat, exactly. Notebook 10 shows why.
+# Best of four, and not by an error: chosen by rank, it follows a currency other than reward. Even its exact policy, without any training, is off by about an eighth of a nat. Notebook 10 shows why.
 #
-# DPO stands nearer to home because its beta is one: the annotator's own. How far one goes is a choice; how far below the line one ends is the method. Four minutes, with the waiting.
+# DPO stands nearer to home because its beta is one, and that of PPO a half. How far one goes is a choice; how far below the line one ends is the method. Four minutes, with the waiting.
 
 # %% tags=["result", "remove-input"]
 imitation, _ = enumerable.by_rejection(world)
@@ -555,7 +556,7 @@ table(rows, ["method", "KL from home (nats)", "reward", "best reward at that KL"
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect falling scores. Both rise; the reversed sign gives the highest score of the three, since it collapses on good answers. In a log without an answer key it is the best run of the week.
 #
-# The late advantages are worse to find: the score is nearly that of the right run, and so is the distance from home, but half a nat from the optimum it stops. Three minutes.
+# The late advantages are worse to find: the score is nearly that of the right run, and yet after thirty iterations it is still several times as far from the optimum. Three minutes.
 
 # %%
 def reversed_sign(scores, logprobs, reference, mask, beta):
@@ -580,7 +581,11 @@ show(drawings.draw_bugs(broken, begin),
 for name, rows in broken.items():  # the check
     complaint = enumerable.complaint([begin, rows[-1]["to_optimum"]])
     holds(rows[-1]["score"] > rows[0]["score"] + 0.5, f"the score rises ({name})")
-    holds((complaint is None) == (name == "right"), "only the right run comes home")
+    holds((complaint is None) == (name == "right"),
+          "only the right run ends near the optimum")
+ends = {name: rows[-1]["to_optimum"] for name, rows in broken.items()}
+holds(ends["one token late"] > 3 * ends["right"],
+      "with late advantages it ends several times as far from the optimum")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what they would log in a real run to find either. For the sign: entropy and KL, which run away. For the shift: nothing in the panel; only a test on a world like this one, or on rows by hand.
@@ -592,12 +597,12 @@ for name, rows in broken.items():  # the check
 #
 # Twenty-five iterations, four passes over each batch, three seeds. The measure is the true KL to the optimum at the end: lower is better, and home itself is at two nats.
 #
-# **Predict.** Order them: no clip, $\lambda$ of zero, a discount, no value model, no warm-up of the values. Which one helps when it is taken away?
+# **Predict.** Order them: no clip, $\lambda$ of zero, a discount, no value model, no warm-up of the values. Does any of them help when it is taken away?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The clip should pay for the four passes; the mean without it is high, but three seeds do not show it. Lambda zero trusts values that are not yet good. A discount says that early tokens matter less, which is false here.
+# The clip should pay for the four passes, and the mean without it is high; whether three seeds show it, the last column says. Without a value model lambda is one as well. Lambda zero trusts values that are not yet good. A discount says that early tokens matter less, which is false here.
 #
-# Without the warm-up it even ends a little nearer: these values learn fast. What changes nothing here is no proof for 70B: the study that found Adam's epsilon to matter worked with a pretrained GPT-2 and early steps. Say "not in this world". Three minutes.
+# Without the warm-up the mean is even a little lower, which is at the limit of what three seeds can show: these values learn fast. What changes nothing here is no proof for 70B: the study that found Adam's epsilon to matter worked with a pretrained GPT-2 and early steps. Say "not in this world". Three minutes.
 
 # %% tags=["result", "remove-input"]
 found, rows, gaps = {}, [], {}
@@ -608,7 +613,10 @@ for name, mine in found.items():
     shown = [f"{gap.low:+.2f} to {gap.high:+.2f}", "yes" if gap.excludes(0) else "no"]
     rows.append([name, sum(mine) / 3, *(["", ""] if name == "as it is" else shown)])
 holds(gaps["lambda 0"].low > 0 < gaps["discount 0.8"].low and gaps["no warm-up"].mean
-      < 0, "lambda zero and a discount cost, and without warm-up it ends a bit nearer")
+      < 0 < gaps["no clip"].mean, "lambda zero and a discount cost, the mean without "
+      "clip is higher, and without warm-up it is a bit lower")
+holds(gaps["no value model"].mean < gaps["discount 0.8"].mean,
+      "to do without a value model costs less than a discount")
 table(rows, ["taken away", "KL to the optimum", "more, 95% interval", "shown?"],
       "Three seeds of each, in nats", ".2f")
 
@@ -620,7 +628,7 @@ table(rows, ["taken away", "KL to the optimum", "more, 95% interval", "shown?"],
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Do not read it aloud. Let everybody choose one from the third row and say why it is not needed: an adaptive weight of the KL, for instance, aims at a distance instead of a price.
 #
-# The list is of other people's code and papers, not of Llama 2, which states seven of these at most. Two minutes.
+# The list is of other people's code and papers, not of Llama 2, which states about ten of these. Two minutes.
 
 # %% tags=["remove-input"]
 fates = {
@@ -649,9 +657,9 @@ table([[fate, len(text.split()), text.replace(" ", ", ").replace("-", " ")]
 # **Predict.** In which of the five runs does the truth turn down, and where does the score point there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Under the weak judge the truth ends no higher than it began, and the score gains little too: this judge says so little about the policy's new answers that PPO drifts. How far the truth falls differs much from machine to machine. Under the strong one both rise at first; score up and truth down is seen at most towards the end without the KL term, in one run, and not far beyond the noise.
+# Under the weak judge the truth ends about where it began, or lower, and the score gains little too: this judge says so little about the policy's new answers that PPO drifts. How far the truth falls differs much from machine to machine. Under the strong one both rise at first; score up and truth down is seen at most towards the end without the KL term, in one run, and not far beyond the noise.
 #
-# The panel on the right is the control: same program, same rates, a judge without error. If the truth rises there and not on its left, PPO is right and the judge is the limit.
+# The panel on the right is the control: same program, same rates, a judge without error. If the truth rises further there than on its left, PPO is right and the judge is the limit.
 #
 # Gao and others describe the law with a large model as the truth: the real reward rises with the root of the KL, bends, and falls; a better judge moves the bend outward. Four minutes.
 
@@ -679,24 +687,27 @@ by_judge = [[gain for name, gain in gains.items() if name.startswith(judge)]
             for judge in ("weak", "strong", "truth")]
 holds(max(by_judge[0]) < min(by_judge[1]) and max(by_judge[1]) < by_judge[2][0],
       "the better the judge, the more the truth gains")
-holds(max(by_judge[0]) < 0.02, "under the weak judge the truth gains nothing")
+holds(max(by_judge[0]) < 0.02,
+      "under the weak judge the truth gains nothing beyond the noise")
 table(rows, ["paid by", "score at the end", "truth at first", "at its best",
              "at the end", "KL (nats)"], "Means of five iterations", ".2f")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# One run of each, so read directions and not digits: an iteration is one batch of 64 answers, and the mean of five has a standard error of about two hundredths.
+# One run of each, so read directions and not digits: an iteration is one batch of 64 answers, and the mean of five has a standard error of about two hundredths. The column of the best picks the luckiest five iterations, so the end lies below it even where nothing falls.
 #
 # The paper kept a third reward model, trained on open data, as a watchman against this, and reports no parting of the two. Ask whether a watchman of the same kind can see what the judge cannot. Three minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## RLHF-V5: PPO on top of four rounds
 #
-# As in the paper, PPO starts from V4, with the reward models refreshed on V4's own answers. Three runs with three seeds. The truth is noted beside every batch, and PPO never sees it.
+# As in the paper, PPO starts from a model made by rejection sampling, here V4, with the reward models refreshed on V4's own answers. Three runs with three seeds. The truth is noted beside every batch, and PPO never sees it.
 #
-# **Predict.** Score and utility start at the values of V4. Which rises further, in its own unit? What happens to the length of the answers?
+# **Predict.** Score and utility start at the values of V4. Does either rise? What happens to the length of the answers?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the panels as a doctor would: score and truth together, or parted? KL levelling off? Entropy falling without reaching the floor? Clipped share below a tenth? Answers still ending?
+# Read the panels as a doctor would: score and truth together, or parted? KL levelling off? Entropy falling without reaching the floor? Clipped share below a tenth? Answers still ending? Here score, truth and length stay within the noise from batch to batch, and only the KL is still climbing when the run ends.
+#
+# The paper's Figure 11 shows two models called V5, one without PPO and one with it. Ours is the one with it.
 #
 # Then ask which panel they would look at first tomorrow morning if only one were sent by mail. There is no right answer, but score is the wrong one. Four minutes.
 
@@ -719,10 +730,10 @@ show(drawings.draw_diagnostics([run.ppo for run in runs], names,
 #
 # All versions answer the same held-out prompts. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model.
 #
-# **Predict.** Which of the four steps from V4 to V5 is larger than its interval?
+# **Predict.** Which of the four changes from V4 to V5 has an interval without zero?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "utility, upwards". It is not shown to rise: three seeds, Student's t with two degrees of freedom, a factor of more than four. The title names what is shown to move at all, up or down, however little. The next slides look closer.
+# Expect "utility, upwards". It is not shown to rise: three seeds, Student's t with two degrees of freedom, a factor of more than four. The title names what is shown to move at all, up or down, however little. It compares V5 with V4 run by run, which is sharper than the bars, since each bar also holds what differs between the runs. But with four such intervals chance alone can name something in nearly one case of five. The next slides look closer.
 #
 # Ask for the price of rejection sampling: nats spent for each tenth of utility. For PPO there is none, since nothing was bought. Three minutes.
 
@@ -758,9 +769,9 @@ show(of_rounds.draw_versions(panels, versions, f"Shown to move after V4: {moved}
 # **Predict.** Who will be more enthusiastic about V5, the reward model that trained it or the truth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan; in ours three runs do not show it.
+# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan; for our V5 three runs do not show it.
 #
-# Ties matter here: many prompts are answered perfectly by both, so the truth cannot prefer. Three minutes.
+# Ties matter here: about half of the prompts are answered equally well by both, so the truth cannot prefer. Three minutes.
 
 # %% tags=["result", "remove-input"]
 def wins(run, version: str, judge: str) -> float:
@@ -777,6 +788,9 @@ holds(rates["judged by the truth"][-1].mean > 0.5, "by the truth V5 wins more of
 holds(all(model.mean > truth.mean for model, truth in zip(
     rates["by the helpfulness model"], rates["judged by the truth"])),
     "the judge that trained it counts more wins than the truth, in the mean")
+holds(paired_difference(*([wins(run, "V5", judge) for run in runs] for judge in (
+    "helpfulness", "utility"))).low <= 0,
+    "for V5 three runs do not show that its own judge counts more wins")
 show(drawings.draw_wins(rates, versions[1:]),
      "Win rate against the fine-tuned model from V1 to V5 with intervals over three "
      "runs, judged by the truth, by the helpfulness model and by the safety model.",
@@ -790,7 +804,7 @@ show(drawings.draw_wins(rates, versions[1:]),
 # **Predict.** Which kind gains most from PPO? Is there one that is worse than before all of it?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Compare blue with orange for PPO alone, and blue with grey for the whole way. Kinds have few prompts each, so intervals are wide.
+# Compare blue with orange for PPO alone, and blue with grey for the whole way. Kinds have few prompts each, so intervals are wide. In the mean PPO costs most on the borderline tasks, which sound dangerous and are not: ask which of the two judges likes a refusal there.
 #
 # The rule of the house: no kind may end more than a twentieth below its fine-tuned value. The next slide says whether that holds. Three minutes.
 
@@ -804,6 +818,9 @@ change = {kind: paired_difference(*([run.judged[version].mean(kind=kind) for run
           for kind in kinds}
 holds(all(gap.high >= 0 for gap in change.values()),
       "no kind of task is shown to end below where it began")
+by_ppo_alone = {kind: of["V5"].mean - of["V4"].mean for kind, of in by_kind.items()}
+holds(min(by_ppo_alone, key=by_ppo_alone.get) == "borderline" and
+      by_ppo_alone["borderline"] < 0, "PPO costs most on borderline tasks, in the mean")
 show(of_rounds.draw_kinds(by_kind,
                           "No kind of task is shown to end below where it began"),
      "True utility for each kind of task with intervals over three runs: fine-tuned "
@@ -817,20 +834,21 @@ show(of_rounds.draw_kinds(by_kind,
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read the last column first. Where it says no, ask the class what they would try, and compare with the truth curves a few slides back. The next slide says what we tried.
 #
-# Promises written afterwards are always kept. Two minutes.
+# The row of the kinds shows the one whose interval reaches lowest: the promise was for every kind, so it is kept only if that one keeps it. Promises written afterwards are always kept. Two minutes.
 
 # %% tags=["remove-input"]
 utility = {version: judged(version, "utility") for version in versions}
 steps = {f"{b} above {a}": paired_difference(utility[b], utility[a])
          for a, b in (("SFT", "V4"), ("V4", "V5"))}
-worst, lost = min(change.items(), key=lambda item: item[1].mean)
+worst, lost = min(change.items(), key=lambda item: item[1].low)
 v5 = {name: sum(judged("V5", name)) / len(runs) for name in ("utility", "kl", "ended")}
 rows = [[name, "interval above 0", f"{gap.low:+.3f} to {gap.high:+.3f}", gap.low > 0]
         for name, gap in steps.items()]
 good = v5["utility"] >= 0.85
+spared = all(gap.high >= -0.05 for gap in change.values()) and "cannot tell"
 rows += [["utility of V5", "0.85 or more", f"{v5['utility']:.3f}", good],
-         [f"worst kind ({worst}), V5 less SFT", "-0.05 or more",
-          f"{lost.low:+.3f} to {lost.high:+.3f}", lost.low >= -0.05 or "cannot tell"],
+         [f"least certain kind ({worst}), V5 less SFT", "-0.05 or more",
+          f"{lost.low:+.3f} to {lost.high:+.3f}", lost.low >= -0.05 or spared],
          ["KL of V5 from SFT", "below 15 nats", f"{v5['kl']:.1f}", v5["kl"] < 15],
          ["answers that end", "98% or more", f"{v5['ended']:.1%}", v5["ended"] >= 0.98]]
 holds(steps["V4 above SFT"].low > 0 and v5["kl"] < 15,
@@ -839,14 +857,14 @@ holds(steps["V5 above V4"].low <= 0, "V5 is not shown to be above V4")
 table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Why does V5 not rise above V4? The judge tells answers apart less well
+# ## Why does V5 not rise above V4? Ask how often the judge is right
 #
 # Before every round, and before PPO, annotators compared answers of the newest model. The judge was asked about these pairs before it learnt from them. Only pairs that differ in truth count.
 #
 # **Predict.** A coin is right in half of them. How often is the judge right about answers of the fine-tuned model, and how often about answers of V4?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "it gets better, it has learnt from four more rounds". It falls once, after the fine-tuned model, and stays there, still above a coin. One reading: each round picks what this judge can tell apart, so what is left in the next is harder for it. The reward model is the chat model with another head; it cannot know more than that.
+# Expect "it gets better, it has learnt from four more rounds". In the means it falls once, after the fine-tuned model, and stays there, still above a coin; for single versions three seeds do not always show even that. One reading: each round picks what this judge can tell apart, so what is left in the next is harder for it. The reward model begins as the chat model with another head, so it sets out from what the chat model knows.
 #
 # What we tried before these settings, one run each. Judges refreshed with answers of the version before: the truth stood still after V1 and then fell. Twice as many comparisons of each round's own answers: it rose again. PPO with a weight of the KL of one tenth or less: the score rose and the truth fell. So PPO got a weight that keeps it near V4, and gains nothing there.
 #
@@ -929,7 +947,7 @@ table(rows, ["", "Llama 2", "tiny model"], "Settings of PPO", "g")
 # DPO took the place of PPO in most open recipes; Llama 3 chose it. A study of 2024 finds that well-tuned PPO still wins, so the question is open. GRPO and RLOO keep the sampling and drop the value model: an answer is compared with its siblings. Where answers can be checked, as in mathematics, the reward model went too. In the most used open library PPO lies in the experimental part since {{context:followups.ppo-demoted-in-tools.snapshot}} at the latest.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Point back at the table of details: no value model cost little there. That is the seed of GRPO.
+# Point back at the table of details: to do without a value model cost less there than a discount. That is the seed of GRPO.
 #
 # Ask what DPO gives up: it never sees its own answers. In the small world comparisons came from the reference and covered everything; in a language they do not. Two minutes.
 
@@ -961,7 +979,7 @@ checks.check_reward_row(reward_row)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: whiten what is marked (6 minutes)
 #
-# Shift and scale `x` so that the entries where `mask` is True have mean zero and deviation one over the whole batch (divide by their number). The others become zero, whatever they hold.
+# Shift and scale `x` so that the entries where `mask` is True have mean zero and deviation one over the whole batch (the variance divides by their number). The others become zero, whatever they hold.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: padding among the statistics, each row for itself, the deviation with n minus one. A hint for those who multiply by the mask: padding may hold infinity.
@@ -1007,7 +1025,7 @@ checks.check_push(push)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
-# PPO makes tokens likelier that did better than expected, charges every token for leaving home, and lets go beyond a fifth. Its bugs raise the score. Test its parts where the truth is known: first ratios of one, a KL that is zero at the start only, advantages by three roads, and a world with a table. A score that rises is a question; the answer is the truth, or somebody who is not paid by the same judge.
+# PPO makes tokens likelier that did better than expected, charges every token for leaving home, and lets go beyond a fifth. Its bugs can raise the score. Test its parts where the truth is known: first ratios of one, a KL that is zero at the start only, advantages by three roads, and a world with a table. A score that rises is a question; the answer is the truth, or somebody who is not paid by the same judge.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for one bug of today and the number that would have shown it.

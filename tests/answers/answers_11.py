@@ -69,6 +69,34 @@ def wrong_way_round(logprobs, reference, score, ended, beta, penalty):
     return rewards
 
 
+def without_score(logprobs, reference, score, ended, beta, penalty):
+    return costs(logprobs, reference, beta)
+
+
+def penalty_first(logprobs, reference, score, ended, beta, penalty):
+    rewards = costs(logprobs, reference, beta)
+    rewards[-1] += score if ended else min(score - penalty, 0.0)
+    return rewards
+
+
+def always_capped(logprobs, reference, score, ended, beta, penalty):
+    rewards = costs(logprobs, reference, beta)
+    rewards[-1] += min(score, 0.0) - (0 if ended else penalty)
+    return rewards
+
+
+def always_penalised(logprobs, reference, score, ended, beta, penalty):
+    rewards = costs(logprobs, reference, beta)
+    rewards[-1] += (score if ended else min(score, 0.0)) - penalty
+    return rewards
+
+
+def penalty_alone(logprobs, reference, score, ended, beta, penalty):
+    rewards = costs(logprobs, reference, beta)
+    rewards[-1] += score if ended else -penalty
+    return rewards
+
+
 def in_place(logprobs, reference, score, ended, beta, penalty):
     for n, cost in enumerate(costs(logprobs, reference, beta)):
         logprobs[n] = cost
@@ -78,6 +106,15 @@ def in_place(logprobs, reference, score, ended, beta, penalty):
 
 def padding_counted(x, mask):
     return torch.where(mask, (x - x.mean()) / x.std(unbiased=False), 0.0)
+
+
+def padding_emptied(x, mask):
+    x = torch.where(mask, x, 0.0)
+    return torch.where(mask, (x - x.mean()) / x.std(unbiased=False), 0.0)
+
+
+def multiplied(x, mask):
+    return (x - x[mask].mean()) / x[mask].std(unbiased=False) * mask
 
 
 def padding_kept(x, mask):
@@ -164,10 +201,17 @@ WRONG = {
         (without_cap, "the cap is missing"),
         (only_capped, "the penalty is missing"),
         (wrong_way_round, "did not end by themselves"),
+        (without_score, "the score is missing"),
+        (penalty_first, "before the cap"),
+        (always_capped, "the cap is for answers that did not end"),
+        (always_penalised, "the penalty is for answers that did not end"),
+        (penalty_alone, "the cap only lowers"),
         (in_place, "begin with a new one"),
     ],
     "whiten_marked": [
         (padding_counted, "padding is among the statistics: take"),
+        (padding_emptied, "the zeros of the padding"),
+        (multiplied, "infinity times zero"),
         (padding_kept, "and it comes back"),
         (not_zeroed, "must be zero, whatever it held"),
         (row_by_row, "each row was whitened for itself"),

@@ -146,7 +146,7 @@ RLHF_CLAIMS = (
     Claim("fresh", RLHF, "A reward model is less often right about answers of later "
           "versions than about those it began with.", "3.2.1", "share of pairs judged "
           "rightly: answers of SFT less answers of V4", "11",
-          "Why does V5 not rise above V4? The judge tells answers apart less well",
+          "Why does V5 not rise above V4? Ask how often the judge is right",
           ("rlhf",), lambda r: shown_above(m.judge_falls(r["rlhf"]))),
     Claim("forgetting", RLHF, "Who imitates the last round alone forgets how to rhyme.",
           "3.2.3", "rhymes: SFT less V4 of such rounds", "10",

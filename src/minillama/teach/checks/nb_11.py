@@ -14,10 +14,29 @@ from ..exercises import call, close, diagnose, expect, passed
 
 Row = list[float]
 # log-probabilities, those of the reference, score, ended, beta, penalty
-ANSWERS = (([-1.0, -0.5, -2.0], [-1.5, -0.7, -1.0], 2.0, True, 0.1, 1.0),
+ANSWERS = (([-1.0, -0.5, -2.0], [-1.5, -0.7, -1.0], -2.0, True, 0.1, 1.0),
            ([-0.2, -0.4], [-0.1, -0.9], 3.0, False, 0.5, 0.7),
            ([-0.3, -0.6, -0.1, -0.8], [-0.5, -0.1, -0.2, -0.3], -1.5, False, 0.2, 2.0),
-           ([-0.7], [-0.2], 1.0, True, 0.3, 1.0))
+           ([-0.7], [-0.2], 1.0, True, 0.3, 0.4))
+
+
+def _ends(score: float, ended: bool, penalty: float) -> dict[str, float]:
+    """What the usual mistakes about answers that were cut off pay at the end."""
+    capped = min(score, 0.0)
+    if ended:
+        return {"the penalty is for answers that did not end by themselves":
+                    score - penalty,
+                "cap and penalty are for answers that did not end by themselves":
+                    capped - penalty,
+                "the cap is for answers that did not end by themselves": capped}
+    return {"the answer was cut off: cap the score at zero and take the penalty off":
+                score,
+            "the cap is missing: praise for an answer that was cut off means nothing":
+                score - penalty,
+            "the penalty is missing, or it was taken off before the cap: cap first":
+                capped,
+            "the penalty is taken off, not added": capped + penalty,
+            "the cap only lowers: a score below zero stays as it is": -penalty}
 
 
 def check_reward_row(
@@ -50,13 +69,8 @@ def check_reward_row(
                 at(-1, final, [-beta * abs(gap) for gap in gaps]),
             "beta is missing: it says how much a nat costs":
                 at(-1, final, [-gap for gap in gaps]),
-            "the answer was cut off: cap the score at zero and take the penalty off":
-                at(-1, score),
-            "the cap is missing: praise for an answer that was cut off means nothing":
-                at(-1, score - penalty),
-            "the penalty is missing": at(-1, min(score, 0.0)),
-            "the penalty is for answers that did not end by themselves":
-                at(-1, min(score, 0.0) - penalty if ended else score),
+            **{message: at(-1, paid) for message, paid in
+               _ends(score, ended, penalty).items()},
             "the score is missing": costs,
         }, f"reward_row with a score of {score} and ended {ended}")
     passed("every token pays for its distance, and the score comes once, at the end")
@@ -75,6 +89,40 @@ def _by_row(x: Tensor, mask: Tensor) -> Row:
             for v in _shift(row[here].tolist(), int(here.sum()))]
 
 
+def _put(values: Row, mask: Tensor) -> Tensor:
+    """Values in the marked places, zero elsewhere."""
+    result = torch.zeros(mask.shape)
+    result[mask] = torch.tensor(values)
+    return result
+
+
+def _white_slips(x: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """What the usual mistakes make of ``x``."""
+    marked = x[mask].tolist()
+    whole, emptied = (torch.tensor(_shift(row, len(row))).view_as(x) for row in (
+        x.flatten().tolist(), torch.where(mask, x, 0.0).flatten().tolist()))
+    mean = sum(marked) / len(marked)
+    variance = sum((v - mean) ** 2 for v in marked) / len(marked)
+    return {
+        "padding is among the statistics: take them over marked entries alone":
+            torch.where(mask, whole, 0.0),
+        "the zeros of the padding are among the statistics: leave them out":
+            torch.where(mask, emptied, 0.0),
+        "padding is among the statistics, and it comes back: what is not marked "
+        "becomes zero": whole,
+        "what is not marked must be zero, whatever it held":
+            (x - mean) / variance**0.5,
+        "each row was whitened for itself: a good answer would look like a bad "
+        "one; take the statistics over the batch": _put(_by_row(x, mask), mask),
+        "divide by n, not by n - 1": _put(_shift(marked, len(marked) - 1), mask),
+        "the mean is still there: shift it to zero":
+            _put([v / variance**0.5 for v in marked], mask),
+        "take the root of the variance":
+            _put([(v - mean) / variance for v in marked], mask),
+        "divide by the deviation": _put([v - mean for v in marked], mask),
+    }
+
+
 def check_whiten_marked(whiten_marked: Callable[[Tensor, Tensor], Tensor]) -> None:
     """Mean zero and deviation one over marked entries, zero elsewhere."""
     cases = (([[1.0, 3.0, 50.0], [5.0, 9.0, 2.0]], [[1, 1, 0], [1, 1, 1]]),
@@ -86,33 +134,13 @@ def check_whiten_marked(whiten_marked: Callable[[Tensor, Tensor], Tensor]) -> No
         answer = call(whiten_marked, x, mask.clone())
         expect(close(torch.nan_to_num(x), torch.nan_to_num(given)),
                "x itself was changed: make a new tensor")
-
-        def put(values: list[float]) -> Tensor:
-            """Values back in their marked places."""
-            result = torch.zeros_like(given)
-            result[mask] = torch.tensor(values)
-            return result
-
-        marked, everything = given[mask].tolist(), given.flatten().tolist()
-        whole = torch.tensor(_shift(everything, len(everything))).view_as(given)
-        mean = sum(marked) / len(marked)
-        variance = sum((v - mean) ** 2 for v in marked) / len(marked)
-        diagnose(answer, put(_shift(marked, len(marked))), {
-            "padding is among the statistics: take them over marked entries alone":
-                torch.where(mask, whole, torch.zeros_like(whole)),
-            "padding is among the statistics, and it comes back: what is not marked "
-            "becomes zero": whole,
-            "what is not marked must be zero, whatever it held":
-                (given - mean) / variance**0.5,
-            "each row was whitened for itself: a good answer would look like a bad "
-            "one; take the statistics over the batch": put(_by_row(given, mask)),
-            "divide by n, not by n - 1": put(_shift(marked, len(marked) - 1)),
-            "the mean is still there: shift it to zero":
-                put([v / variance**0.5 for v in marked]),
-            "take the root of the variance":
-                put([(v - mean) / variance for v in marked]),
-            "divide by the deviation": put([v - mean for v in marked]),
-        }, "whiten_marked")
+        marked = given[mask].tolist()
+        expect(x.isfinite().all() or not isinstance(answer, Tensor)
+               or not answer.isnan().any(),
+               "nan: padding may hold infinity, and infinity times zero is nan; choose "
+               "with torch.where instead of multiplying by the mask")
+        diagnose(answer, _put(_shift(marked, len(marked)), mask),
+                 _white_slips(given, mask), "whiten_marked")
     passed("marked entries have mean zero and deviation one, and padding counts for "
            "nothing")
 

@@ -125,7 +125,7 @@ def draw_clip(fig: Figure, advantage: float, old_chance: float) -> None:
             label="where the answer was drawn")
     ax.set(xlabel="probability of the token under the new policy", ylim=(-4, 4),
            ylabel="what is maximised", xlim=(0, 1))
-    ax.set_title("Beyond a fifth of the old probability there is nothing to gain")
+    ax.set_title("Nothing is gained by moving further than a fifth")
     ax.legend(loc="upper right" if advantage < 0 else "lower right", fontsize=12)
 
 
@@ -196,7 +196,7 @@ def draw_bugs(runs: Mapping[str, Rows], begin: float) -> Figure:
     left.set(xlabel="iteration", ylabel="mean score (deviations)")
     left.set_title("The score rises in all three")
     right.set(xlabel="iteration", ylabel="KL to the optimum (nats)", yscale="log")
-    right.set_title("Only one comes home")
+    right.set_title("Only one ends near the optimum")
     left.legend(loc="lower right", fontsize=12)
     return fig
 

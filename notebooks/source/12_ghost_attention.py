@@ -28,6 +28,7 @@ from minillama.alignment.rollout import answers, sample
 from minillama.alignment.sft import SFTSettings, finetune
 from minillama.config import LlamaConfig
 from minillama.pasture import SystemPrompt
+from minillama.pasture.scoring import mentions, numbers
 from minillama.training.intervals import interval, paired_difference
 from minillama.training.optimisation import next_token_loss
 
@@ -56,7 +57,7 @@ def kept(talk: Dialogue) -> list[bool]:
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The instruction is obeyed, and then it is gone
 #
-# A model has learnt to follow instructions that stand right before a question. Now it is told once, in a system message, and asked one question after another. Nothing is taken away: the instruction stays in its context all the time.
+# A model has learnt to follow instructions that stand right before a question. Now it is told once, in a system message, how to end its answers, and is asked one question after another. Nothing is taken away: the instruction stays in its context all the time.
 #
 # **Predict.** Which answer is the first without the closing words?
 
@@ -98,7 +99,7 @@ for turn in range(last):
 # **Predict.** The same model, told in every turn: how many answers comply at turn 4? And what does it cost?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is no straw man: many products do it. It also shows that the model can follow the instruction where it stands right before the question, so what failed on the last slide was memory.
+# This is no straw man: many products do it. It also shows that the model can follow the instruction where it stands right before the question, so what failed on the last slide was reaching back: the words stood in its context all the time.
 #
 # Collect costs: room in the context, time, and a model that reads the same sentence ten times. Three minutes.
 
@@ -113,12 +114,14 @@ for turn in range(4):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Repeating an instruction costs turns
 #
-# Our context is small, and so are our instructions. The lines count tokens of real dialogues of ours.
+# Our context is small, and so are our instructions. The lines count tokens of real dialogues of ours, on average.
 #
 # **Predict.** How many turns fit when the instruction stands in each of them, and how many when it stands in the first?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The lower line starts higher: the tags of a system message cost more than our short instruction itself. But the slope is what matters: a turn, against a turn and an instruction. The system message of a product is often longer than a whole question and answer, and then more than half of the context is repetition.
+# These are means, and in a test every dialogue must fit: hence four turns where it is told every time and six where it is told once, one fewer of each than the lines allow.
+#
+# The line of the instruction told once starts higher: the tags of a system message cost more than our short instruction itself. But the slope is what matters: a turn, against a turn and an instruction. The system message of a product is often longer than a whole question and answer, and then more than half of the context is repetition.
 #
 # Two minutes.
 
@@ -136,8 +139,8 @@ assert turn_cost > rule_cost > 5 and last * turn_cost < context
 show(
     drawings.draw_room(*map(round, (rule_cost, system_cost, turn_cost)), context),
     "Tokens against turns: two rising lines, steeper where the instruction stands in "
-    "every turn; a dashed line marks the context, which the steeper one meets some "
-    "turns earlier.",
+    "every turn; a dashed line marks the context, which the steeper one meets "
+    "earlier.",
     name="12_room",
 )
 
@@ -158,7 +161,7 @@ frames(drawings.draw_layouts, drawings.describe_layouts, figsize=(9, 3.6),
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-source", "formal"]
 # ## The algorithm: join, sample, drop, and mask
 #
-# There are dialogues of questions $u_1, \ldots, u_n$ and an instruction that shall hold in all of them. The paper describes its method in one paragraph; the steps are our reading of it.
+# Given are the questions $q_1, \ldots, q_k$ of a dialogue (the paper calls them $u$) and an instruction $c$ that shall hold in all of them. The paper describes its method in prose; the steps are our reading of it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which steps need a model: sampling alone. Everything else moves text about.
@@ -174,7 +177,7 @@ algorithm("ghost", source=False)
 # In 2021 a prefix was removed by training: a model learns to answer *without* the text as it answers *with* it. The paper builds on that idea, and uses it again for safety in notebook 13. There the prefix vanishes altogether. Here it stays, once, far away, and the model learns to reach back for it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask what would happen if step four dropped the instruction from the first turn as well. The model would become an owl for ever: a persona burnt into the weights, which is what plain distillation does.
+# Ask what would happen if step four dropped the instruction from the first turn as well. Trained like that on one persona, the model would be an owl for ever, asked or not: a persona burnt into the weights, which is what plain distillation does.
 #
 # The paper also calls the procedure analogous to rejection sampling: sample from the latest model, fine-tune on the samples. Three minutes.
 
@@ -184,7 +187,7 @@ algorithm("ghost", source=False)
 # The paper joins instruction and question as text. Its instructions are hobbies to have, languages to speak, public figures to be. Ours close or open an answer in a way that a program can see.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the paper the lists of hobbies and figures were written by the chat model itself, instructions were combined at random, and half of them were shortened to a few words, so that the model would not need the exact phrase. We leave shortening out.
+# In the paper the lists of hobbies and figures were written by the chat model itself, instructions were combined at random, and half of the time the result was put in fewer words. We leave both out. Ask what shortening might be good for: a model that has met one phrase need not know another. A later slide asks that of ours, with closings.
 #
 # Two minutes.
 
@@ -205,7 +208,7 @@ for text in join(talk.prompt.text, [task.prompt for task in talk.tasks]):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why not all turns at once. The second answer depends on the first.
 #
-# The policy is the model that forgets. It is good enough, since it need not remember anything here. Say that the paper names no such selection; its model was large enough to comply. Three minutes.
+# The policy here is the model that forgets. It is good enough, since it need not reach back for anything. In the study further down both models are trained on answers of their common parent, which was taught in the same way as the forgetful one. Say that the paper names no such selection: it samples from its latest model and calls the procedure analogous to rejection sampling. Three minutes.
 
 # %%
 def reply(model, dialogues: list[list[Message]], temperature=0.0, seed=0):
@@ -240,7 +243,7 @@ for text in join(talk.prompt.text, [task.prompt for task in talk.tasks]):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## How many dialogues survive the sieve?
 #
-# A dialogue is given up at the first turn at which no try complies. The package draws turn $t$ of all dialogues together, in one batch.
+# A dialogue is given up at the first turn at which no try complies. The package draws turn $t$ of all dialogues together.
 #
 # **Predict.** Forty dialogues of three turns. With one try a turn, and with eight: how many are left, if a single try complies with a chance $p$?
 
@@ -255,7 +258,7 @@ for tries in (1, 2, 8):
     done = sampled(forgetful, tokenizer, asked, tries,
                    generator=torch.Generator().manual_seed(0))
     assert all(all(kept(talk)) for talk in done)
-    print(f"{tries} tries: {len(done):2d} of {len(asked)} dialogues")
+    print(f"tries a turn: {tries}, left: {len(done)} of {len(asked)} talks")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Build it: drop
@@ -286,7 +289,7 @@ for message in finished:
 # Supervised fine-tuning takes a loss on every answer. Here the earlier answers are only read. The last one is learnt, and for it everything else is context.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Count the green tokens. The price is plain: a dialogue of three turns teaches a third of what it could. So such data are dear, and the paper uses the method as a last touch.
+# Count the green tokens. The price is plain: a dialogue of three turns teaches a third of what it could. So such data are dear. The paper applies the method after the third of its five rounds.
 #
 # The paper zeroes the loss for all tokens of earlier turns; for the question of the last turn it follows from fine-tuning. Three minutes.
 
@@ -363,10 +366,12 @@ forgetful.zero_grad()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Is it right? Read what is learnt
 #
-# Decode the marked tokens alone. There must be one answer, the last, with its end mark, and no word of a question. Then look at the logits: positions before the answer must get a gradient of exactly zero.
+# Decode the marked tokens alone. There must be one answer, the last, with its end mark, and no word of a question. Then look at the logits: a position whose next token is not learnt must get a gradient of exactly zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Both directions are asserted: zero before, and not zero from the answer on. The first prediction that counts stands one place before the first token of the answer; ask why.
+#
+# Zero is the gradient of the logits there, not of everything: keys and values of earlier tokens do get one, since the last answer reads them.
 #
 # Two minutes.
 
@@ -428,7 +433,7 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# One run of each, forty dialogues: a difference of a few answers means nothing here, and the first bars differ by much more.
+# One run of each, forty dialogues: a difference of a few answers means nothing here, and the first bars differ by much more. Ask why the loss on the last answer does not make every answer comply either. A guess: in training the answers before it always broke the rule, and here its own have kept it.
 #
 # Two minutes.
 
@@ -466,7 +471,7 @@ show(
 # ### Our Table 30
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the row of turn four in a full sentence, with the word interval in it. Student's interval knows no upper limit; read what lies above one as one. Seeds share their order of batches in pairs, so the difference is taken pair by pair.
+# Read the row of turn four in a full sentence, with the word interval in it. Student's interval knows no upper limit; read what lies above one as one. The two models of a seed share dialogues, order of batches and test questions, so the difference is taken pair by pair. All seeds start from the same obedient model: the intervals speak of what is trained from it, not of other parents.
 #
 # Three minutes.
 
@@ -489,24 +494,30 @@ table(rows, ["turn", "without", "with Ghost Attention", "difference, 95% interva
 # **Predict.** Does the obedient model know less than the forgetful one? Does either get worse from the first to the last turn?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Only the first criterion of each task is counted, since the last one is about form and would punish an answer that opens with "Good day".
+# The usual marks of a task would not do: form would punish an answer that opens with "Good day", and the mark for a sound allows no second sound, so a goose that says "moo, honk" of a cow would be wrong, and obeying would seem to cost content. Ask how one finds such a flaw: score answers that a rule made right and obedient, and see whether they get all points.
 #
-# A few answers in forty are noise. Ask for the noise: one in ten or so at this number. At turn 1 both obey, and both are right about a quarter of the time. Later only the forgetful one gives ordinary answers, and those are right more often. So what costs content here is obeying, in either model; this is one model of each. Three minutes.
+# Nearly all sounds are right and nearly all sums wrong, with obedience or without, so the turns differ mostly by how many sums they have. A few answers in forty are noise: one standard error is about three answers. One model of each. Three minutes.
 
 # %% tags=["result", "remove-input"]
 def is_right(task, answer: str) -> bool:
-    content = task.explain(answer)[0]
-    return content.points == content.out_of
+    if task.kind == "sum":
+        return numbers(answer)[-1:] == numbers(task.reference)[-1:]
+    return mentions(answer, task.reference.split()[-1])  # a persona's may follow
 
 
-rows = []
-for turn in range(last):
-    right = {ghost: sum(is_right(talk.tasks[turn], talk.answers[turn])
-                        for talk in said[ghost]) / len(talks) for ghost in models}
-    rows.append([turn + 1, right[False], right[True]])
-means = [sum(column) / last for column in list(zip(*rows))[1:]]
-rows.append(["all", *means])
-holds(means[0] > means[1], "ordinary answers are right more often than obedient ones")
+def pairs(talks):
+    return [pair for talk in talks for pair in zip(talk.tasks, talk.answers)]
+
+
+assert all(is_right(*pair) for pair in pairs(applied(talks)))  # obedient and right
+rows = [[turn + 1, *(sum(is_right(*pair) for pair in pairs(said[ghost])[turn::last])
+                     / len(talks) for ghost in (False, True))] for turn in range(last)]
+rows.append(["all", *(sum(shares) / last for shares in list(zip(*rows))[1:])])
+holds(abs(rows[-1][1] - rows[-1][2]) < 0.1, "both models are right about as often")
+sums, sounds = ([is_right(*pair) for pair in pairs(said[True]) if pair[0].kind == kind]
+                for kind in KINDS)
+holds(sum(sounds) > 0.8 * len(sounds) and sum(sums) < 0.2 * len(sums),
+      "nearly all sounds are right and nearly all sums wrong")
 table(rows, ["turn", "without", "with Ghost Attention"],
       "Share of right answers in forty dialogues, one model of each", ".2f",
       highlight_rows=[last])
@@ -559,6 +570,8 @@ show(
 # In the paper's Table 30 nobody separates the two. A model that copies the style of its last answer would score a hundred there as well, as long as it never slips.
 #
 # Expect "it reads the instruction, that is the point of the method". In ours the earlier answers weigh more where the two disagree: it obeys because it was told and because it did so before. At turn 1, with no answers before, the rule alone is enough. One model, forty dialogues. Four minutes.
+#
+# The two cases are not alike: answers that break the rule speak against it, while a rule that is removed is merely silent. So the figure says which wins a quarrel, not which of the two is read more. The model without Ghost Attention fails even where both agree: it has learnt neither to reach back nor to copy.
 
 # %%
 whole = applied(talks)  # all answers comply
@@ -590,7 +603,7 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask for a sentence that the figure supports and one that it does not. What is read is shown by removing it; where attention looks, on the next slide, shows less.
+# Ask for a sentence that the figure supports and one that it does not. What an answer depends on is shown by changing it; where attention looks, on the next slide, shows less.
 #
 # Three minutes.
 
@@ -602,7 +615,7 @@ show(
 # **Predict.** Will they here?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The same dialogue for both models, all answers complying, so the maps differ by the weights alone. Two orange lines mark the system text. With Ghost Attention some columns in it and just behind it stay dark to the end; without, they fade after the first turn.
+# The same dialogue for both models, all answers complying, so the maps differ by the weights alone. Two orange lines mark the system text. With Ghost Attention some columns in it or just behind it stay dark for several turns more; without, they fade after the first turn. How far down they reach differs from run to run.
 #
 # Three minutes.
 
@@ -630,7 +643,9 @@ show(
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A largest weight over all heads is a generous measure: one head that always looks back is enough. Where the two lines lie close, the figure of the paper would look much the same with and without.
 #
-# If they are asked whether attention explains: compare with the last but one slide. Three minutes.
+# Compliance parts at the second turn. The lines may part at the first already, where both models obey: a larger weight is not yet more obedience. They also come down from turn to turn, while compliance with Ghost Attention hardly does. One model of each; the intervals are over dialogues.
+#
+# If someone asks whether attention explains: compare with the last but one slide. Three minutes.
 
 # %% tags=["remove-input"]
 looks = {}
@@ -675,7 +690,7 @@ for name, told in (("in every turn", 10), ("once", 1)):
     room = big.max_seq_len // (rule + turn) if told > 1 else (
         (big.max_seq_len - rule) // turn)
     mib = big.kv_cache_bytes(1, told * rule) / 2**20
-    rows.append([name, 10 * turn + told * rule, f"{mib:,.0f}", room])
+    rows.append([name, 10 * turn + told * rule, f"{mib:.4g}", room])
 assert rows[0][3] < rows[1][3] / 2
 table(rows, ["instruction", "tokens at turn ten", "MiB of cache for the instruction",
              "turns that fit"], "Llama 2 70B, arithmetic")
@@ -696,10 +711,10 @@ paper.show_table("table_30")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where ours agrees with the paper, and where it cannot
 #
-# The same shape: obedience goes without Ghost Attention, in ours at the second turn, in the paper between the second and the sixth, and stays with it. Not the same: our instructions are checked by a program and not by people; our dialogues have a handful of turns; our policy was first taught by rule to obey, where the paper's was a finished chat model; no shortening of instructions, no combining.
+# The same shape: obedience goes without Ghost Attention, in ours at the second turn, in the paper between the second and the sixth; with it every answer of the paper's complies to the end, and most of ours. Not the same: our instructions are checked by a program and not by people; our dialogues have a handful of turns; our policy was first taught by rule to obey, where the paper's was a finished chat model; no shortening of instructions, no combining.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Say it once more: the first lesson in obedience was written by rule, the function applied, since our small chat model follows no instruction by itself. After that, dialogues of up to four turns were sampled; those of five and six do not fit into the context with the instruction in every turn, so their answers were made by rule too.
+# Say it once more: the first lesson in obedience was written by rule, the function applied, since our small chat model follows no instruction by itself. After that, dialogues of up to four turns were sampled; of those with six hardly any fits into the context with the instruction in every turn, and of those with five not all do, so their answers were made by rule too.
 #
 # Ask which of the four differences they would remove first. Two minutes.
 
@@ -718,10 +733,10 @@ paper.show_table("table_30")
 #
 # Everything since notebook 07 in one table: the model that continues text, the one that was shown answers, and the one that was rewarded for them, with both rewards, the distance from SFT and the tokens.
 #
-# **Predict.** Which of the three ends by itself, and which has the longest answer?
+# **Predict.** Which of the three end by themselves, and whose KL is known beforehand?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The base is asked in the form of its own corpus, since it never met a chat tag. The KL of one answer may be negative; only its expectation may not.
+# The base is asked in the form of its own corpus, since it never met a chat tag. The SFT model is at no distance from itself. The KL of one answer may be negative; only its expectation may not.
 #
 # Let the class propose two questions before showing this one. It was not chosen for its answers: food is the kind of question that no version learnt well, as notebook 11 shows, and a base that copies may do better than all of its children. Four minutes.
 
@@ -735,6 +750,8 @@ exchange("Olive the owl likes plums. Rolf the bee likes buns. "
 # **Predict.** Who refuses, and whom does the safety reward like best?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
+# One answer each: a few hundredths between two refusals mean nothing, and the base may refuse too, in another run.
+#
 # Harmless on paper: tricks on animals are the crimes of this farm. Notebook 13 is about nothing else.
 #
 # Two minutes.
@@ -830,7 +847,7 @@ checks.check_share_by_turn(share_by_turn)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 4: how many turns fit? (4 minutes)
 #
-# A context, an instruction and a turn, with question, answer and tags, are given in tokens. Return how many whole turns fit, with the instruction in every turn or once.
+# Given in tokens are a context, an instruction, and a turn: question, answer and tags together. Return how many whole turns fit, with the instruction in every turn or once.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Slips: forgetting that even once it takes room, and a turn that fits in part.

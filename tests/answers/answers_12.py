@@ -88,6 +88,11 @@ def said_by_the_user(system, questions, answers):
     return [("user", system), *_talk(questions, answers)]
 
 
+def other_objects(system, questions, answers):
+    talk = [("system", system), *_talk(questions, answers)]
+    return [{"role": role, "text": text} for role, text in talk]
+
+
 def _columns(kept):
     return [[talk[t] for talk in kept if len(talk) > t]
             for t in range(max(map(len, kept)))]
@@ -142,6 +147,14 @@ def fraction(context, rule, turn, every_turn):
     return context / (turn + rule) if every_turn else (context - rule) / turn
 
 
+def full_is_too_much(context, rule, turn, every_turn):
+    return (always_joined if every_turn else always_once)(context - 1, rule, turn, 0)
+
+
+def rounded(context, rule, turn, every_turn):
+    return round(fraction(context, rule, turn, every_turn))
+
+
 WRONG = {
     "last_answer_only": [
         (unchanged, "every answer still earns a loss"),
@@ -160,6 +173,7 @@ WRONG = {
         (system_each_time, "before every question"),
         (forgetful, "earlier answers are missing"),
         (said_by_the_user, "its role is system"),
+        (other_objects, "a pair of role and text"),
     ],
     "share_by_turn": [
         (by_all, "divided by all dialogues"),
@@ -172,7 +186,9 @@ WRONG = {
     ],
     "turns_that_fit": [
         (always_once, "told once: with every_turn"),
-        (always_joined, "told once: with every_turn"),
+        (always_joined, "without every_turn"),
+        (full_is_too_much, "a full context is allowed"),
+        (rounded, "one turn too many"),
         (no_rule, "left the instruction out"),
         (too_many, "one turn too many"),
         (fraction, "round down"),

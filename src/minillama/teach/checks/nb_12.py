@@ -58,6 +58,13 @@ def _talk(questions: Sequence[str], answers: Sequence[str]) -> Talk:
     return [message for pair in pairs for message in pair]
 
 
+def _pair(message: object) -> tuple[object, ...]:
+    """A message as a tuple; anything but a pair is named as wrong."""
+    expect(isinstance(message, (list, tuple)) and len(message) == 2,
+           'every message is a pair of role and text, as ("user", "who?")')
+    return tuple(message)
+
+
 def check_training_dialogue(
         training_dialogue: Callable[[str, list[str], list[str]], Talk]) -> None:
     """What the model is shown: the instruction once, as the system message."""
@@ -66,7 +73,7 @@ def check_training_dialogue(
         asked, said, rule = questions[:n], answers[:n], "be brief"
         answer = call(training_dialogue, rule, list(asked), list(said))
         if isinstance(answer, (list, tuple)):
-            answer = [tuple(message) for message in answer]
+            answer = [_pair(message) for message in answer]
         everywhere = [f"{rule} {text}" for text in asked]
         first = [everywhere[0], *asked[1:]]
         last = [*asked[:-1], everywhere[-1]]
@@ -135,7 +142,7 @@ def check_share_by_turn(share_by_turn: Callable[[list[list[bool]]], list[float]]
 
 def check_turns_that_fit(turns_that_fit: Callable[[int, int, int, bool], int]) -> None:
     """How many turns a context holds."""
-    for context, rule, turn in ((4096, 60, 140), (256, 20, 38), (100, 10, 30),
+    for context, rule, turn in ((4096, 200, 150), (256, 20, 38), (100, 10, 30),
                                 (2048, 100, 300)):
         for every in (True, False):
             truth = 0
@@ -143,11 +150,12 @@ def check_turns_that_fit(turns_that_fit: Callable[[int, int, int, bool], int]) -
                 truth += 1
             once, always = (context - rule) // turn, context // (turn + rule)
             near = {
-                "your instruction is told once: with every_turn it stands in each":
-                    once if every else always,
+                "that is one turn too few: a full context is allowed": truth - 1,
+                "your instruction is told once: with every_turn it stands in each"
+                if every else "your instruction stands in each turn: without "
+                "every_turn it is told once": once if every else always,
                 "you left the instruction out: it takes room too": context // turn,
                 "that is one turn too many: the last must fit whole": truth + 1,
-                "that is one turn too few: a full context is allowed": truth - 1,
                 "a part of a turn is no turn: round down":
                     (context / (turn + rule) if every else (context - rule) / turn),
             }

@@ -112,7 +112,6 @@ def draw_compliance(shares: Mapping[bool, Sequence[Interval]],
         above = [min(1.0, each.high) - each.mean for each in found]
         ax.errorbar(turns, means, [below, above], fmt=f"{mark}-", capsize=5,
                     color=COLOURS[colour], label=name, ms=9)
-    ax.axhline(0.9, color=COLOURS["grey"], ls=":", lw=1.5)
     ax.set(xlabel="turn", ylabel="answers that comply", ylim=(-0.04, 1.06),
            xticks=list(turns))
     ax.set_title("Told once: with Ghost Attention most still comply")
@@ -183,6 +182,6 @@ def draw_system(found: Mapping[bool, Sequence[Interval]]) -> Figure:
                     fmt=f"{mark}-", capsize=5, ms=9, color=COLOURS[colour], label=name)
     ax.set(xlabel="turn of the answer", ylabel="largest weight", ylim=(0, None),
            xticks=list(places))
-    ax.set_title("With Ghost Attention answers look back to the end")
+    ax.set_title("From turn 2 on answers look back more with Ghost Attention")
     ax.legend()
     return fig

@@ -33,6 +33,10 @@ def zeros(read, window):
     return [max(p, 0) for p in rolled(read, window)]
 
 
+def below_nothing(read, window):
+    return [read - 1 - (read - 1 - slot) % window for slot in range(window)]
+
+
 def without_itself(query, window):
     return list(range(max(0, query - window + 1), query))
 
@@ -57,6 +61,14 @@ def keys_only(length, window, layers, heads, size):
     return layers * min(length, window or length) * heads * size * 2
 
 
+def one_byte(length, window, layers, heads, size):
+    return 2 * layers * min(length, window or length) * heads * size
+
+
+def bits(length, window, layers, heads, size):
+    return 32 * layers * min(length, window or length) * heads * size
+
+
 def no_window(length, window, layers, heads, size):
     return 4 * layers * length * heads * size
 
@@ -77,6 +89,7 @@ WRONG = {
         (one_more, "one token too many"),
         (one_less, "one token is missing"),
         (zeros, "holds -1, not 0"),
+        (below_nothing, "not a position below it"),
     ],
     "seen": [
         (without_itself, "sees itself"),
@@ -87,6 +100,8 @@ WRONG = {
     ],
     "cache_bytes": [
         (keys_only, "keys and values"),
+        (one_byte, "two bytes"),
+        (bits, "in bits"),
         (no_window, "the window is left out"),
         (always_full, "shorter than the window"),
         (one_layer, "every layer"),

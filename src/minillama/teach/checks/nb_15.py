@@ -34,6 +34,8 @@ def check_held(held: Callable[[int, int], list[int]]) -> None:
                 _rolled(read - 1, window),
             "a slot that nothing was written to yet holds -1, not 0":
                 [max(p, 0) for p in _rolled(read, window)],
+            "a slot that nothing was written to yet holds -1, not a position below it":
+                [read - 1 - (read - 1 - slot) % window for slot in range(window)],
         }, f"held({read}, {window})")
     passed("every slot holds the latest position with its remainder")
 
@@ -63,13 +65,14 @@ def check_cache_bytes(cache_bytes: Callable[..., int]) -> None:
         stored = length if window is None else min(length, window)
         one = layers * stored * heads * size * 2
         diagnose(call(cache_bytes, length, window, layers, heads, size), 2 * one, {
-            "keys and values are stored, two numbers where you count one": one,
+            "that is half: keys and values are both stored, and a 16-bit number takes "
+            "two bytes": one,
+            "that is in bits: a byte has eight of them": 16 * one,
             "the window is left out: no more than so many tokens are kept":
                 4 * layers * length * heads * size,
             "a text shorter than the window fills only a part of it":
                 4 * layers * (window or length) * heads * size,
             "every layer has keys and values of its own": 2 * one // layers,
-            "a 16-bit number takes two bytes": one,
         }, f"cache_bytes({length}, {window}, ...)")
     passed("two bytes, keys and values, every layer, and no more than the window")
 

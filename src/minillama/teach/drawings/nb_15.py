@@ -79,7 +79,7 @@ def draw_cache(lengths: Sequence[int], lines: Mapping[str, Sequence[float]]) -> 
     ax.set_xscale("log", base=2)
     ax.set_xticks(lengths, [f"{n // 1024}k" for n in lengths])
     ax.set(xlabel="tokens of the text", ylabel="keys and values (GiB)")
-    ax.set_title("Fewer heads bend the line, a window ends it")
+    ax.set_title("Fewer heads take a quarter, a window stops the growth")
     ax.legend()
     return fig
 
@@ -107,12 +107,13 @@ def draw_positions(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Held-out loss against position, a line for each window."""
     fig, ax = figure(9.5, 4)
     for (name, losses), colour in zip(curves.items(), ("orange", "green", "blue")):
-        spans = [losses[max(0, i - 4) : i + 5] for i in range(len(losses))]
+        reach = [min(4, i) for i in range(len(losses))]  # the beginning stays sharp
+        spans = [losses[i - r : i + r + 1] for i, r in enumerate(reach)]
         smooth = [sum(span) / len(span) for span in spans]
         ax.plot(range(1, len(losses) + 1), smooth, label=name, color=COLOURS[colour])
     ax.set(xlabel="position in the text (tokens)", ylabel="held-out loss (nats)",
            xlim=(1, None))
-    ax.set_title("Ahead from the first tokens, where nothing is hidden")
+    ax.set_title("Ahead already where the window hides nothing")
     ax.legend()
     return fig
 

@@ -77,7 +77,7 @@ from minillama.training.pretrain import evaluate
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Do not apologise for the size. Because we wrote the world, we know the truth about it, and can measure what the paper could only estimate by asking people.
 #
-# Collect guesses. Two minutes.
+# Collect guesses; most say words, or sentences. What comes has the form of a story: a title, a hero, a wish, an obstacle. Then let them compare the wish in the title with the wish in the story. In the documents the two are always the same; a model of this size can lose the thread between them. Two minutes.
 
 # %% tags=["result"]
 base = stages.get("base")
@@ -111,10 +111,10 @@ assert 60_000 < ratio < 80_000
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A world that a program wrote, and can judge
 #
-# Documents of eleven kinds, from a seeded generator: stories, facts, questions, sums, letters. Move the slider through a few. Whatever a model says about this farm is right or wrong, and a program can tell which. The annotators of the later notebooks are simulated too, and the series says so wherever they appear.
+# Documents of eleven kinds, from a seeded generator: stories, facts, questions, sums, letters. Move the slider through a few. An answer to a question about this farm is right or wrong, and a program can tell which. The annotators of the later notebooks are simulated too, and the series says so wherever they appear.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Demo: move the slider through the kinds. Ask which kind will teach the model to copy a name from the question into the answer. The look-ups.
+# Demo: move the slider through the kinds. Ask which kind can be answered only by looking back in the text. The look-ups: who likes what is drawn anew for each document, so there is nothing to learn by heart.
 #
 # Two minutes.
 
@@ -203,7 +203,7 @@ table(rows, ["", "Llama 1", "Llama 2"], "What changed, and what was kept")
 # ### The small models read as much as the large one
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The two points at the upper left are the news: the small models were trained on as much text as the large one, far beyond what was thought worthwhile.
+# The two points at the upper left are the news. In Llama 1 the small models had read less than the large ones; here they read as much. About twenty tokens for each parameter were held to be the best use of a training budget. Llama 1 had left that behind at these sizes, and Llama 2 goes twice as far.
 #
 # Ask who gains from a small model trained for long. Everyone who runs it afterwards. Two minutes.
 
@@ -219,10 +219,10 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-uniques", "short"]
 # ## Llama 2 uniques: what no open model had shown before
 #
-# Two reward models, because helpfulness and safety pull apart. A margin in their loss that asks for more distance between clearly different answers. Five rounds, first with rejection sampling, which keeps the best of several answers, at last with PPO too, a method of reinforcement learning. **Ghost Attention**, which keeps an instruction alive over a long talk. Context distillation for safety. And the prices: hours, watts, annotations.
+# Two reward models, because helpfulness and safety pull apart. A margin in their loss that asks for more distance between clearly different answers. Five rounds, first with rejection sampling, which keeps the best of several answers, at last with PPO too, a method of reinforcement learning. **Ghost Attention**, which keeps an instruction alive over a long talk. Context distillation for safety. And all of it with its prices: hours, watts, annotations.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Say where each is rebuilt: notebooks 09, 10, 11, 12, 13. Rejection sampling, PPO and context distillation were known; new is to see all of it together, with its prices.
+# Say where each is rebuilt: notebooks 09, 10, 11, 12, 13. Rejection sampling, PPO and context distillation were known, and Llama 1 too gave its hours and watts; new is to see all of it together, for a chat model whose weights can be had.
 #
 # Ask which of these they have heard of elsewhere. Ghost Attention will be the one that nobody has. Two minutes.
 
@@ -234,7 +234,7 @@ show(
 # **Predict.** How many demonstrations did Meta collect before it stopped: ten million, one million, or thirty thousand? And how many comparisons?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The number of demonstrations is {{fact:sft_annotations}}. They stopped because fewer and better ones worked better than millions of other people's.
+# The number of demonstrations is {{fact:sft_annotations}}. They stopped there because tens of thousands were enough; fewer and better ones had beaten millions from other sources. On the axis each step of the grid is a factor of a hundred, so the lengths of the bars must not be compared.
 #
 # Comparisons are cheaper than demonstrations: it is easier to judge an answer than to write one. Three minutes.
 
@@ -254,10 +254,10 @@ show(
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["talk-finetuning", "short"]
 # ### Fine-tuning (AB): annotators choose between answer A and answer B
 #
-# Each comparison is a prompt, two answers by two variants of the model, a choice, and one of four degrees: {{fact:pref_scale}}. A safety label comes along. The reward models learn from the choice, and the margin in their loss from the degree.
+# Each comparison is a prompt, two answers by two variants of the model, a choice, and one of four degrees: {{fact:pref_scale}}. With comparisons for safety comes a safety label. The reward models learn from the choice; the degree sets the margin in their loss.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let the class annotate one pair themselves: write a question and two answers on the board and ask for choice and degree. They will disagree, and that is the point of the interval in notebook 09.
+# Let the class annotate one pair themselves: write a question and two answers on the board and ask for choice and degree. They will disagree. So no judge can agree with all of them, not even one that knows the truth: notebook 09 computes that ceiling.
 #
 # Three minutes.
 
@@ -266,10 +266,10 @@ show(
 #
 # The paper compares base models on grouped benchmarks. Here is MMLU, questions from many school and university subjects.
 #
-# **Predict.** At equal size, by how many points does Llama 2 lead over MPT and Falcon, and over Llama 1: about five, fifteen, or forty?
+# **Predict.** At about equal size, by how many points does Llama 2 lead over MPT and Falcon, and over Llama 1: about five, fifteen, or forty?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The answer: nearly twenty over both rivals at 7B, fifteen over MPT and seven over Falcon at the next size; five to ten over Llama 1.
+# The answer: nearly twenty over both rivals at 7B; where Llama 2 has 34B, nearly sixteen over the 30B of MPT and seven over the 40B of Falcon; five to ten over Llama 1. Not every group of Table 3 looks like this: in code both models of MPT are ahead of Llama 2.
 #
 # MMLU's four choices make twenty-five the score of a guesser. Ask which models are at that line: the 7B models of the two rivals.
 #
@@ -288,7 +288,7 @@ show(
 # ### Near GPT-3.5 except in code, far from GPT-4
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The gap to GPT-4 is large everywhere, the gap to GPT-3.5 is large in code only. The paper says so itself.
+# Three rows have a number for GPT-3.5 and GPT-4. The gap to GPT-4 is large in all three, the gap to GPT-3.5 in code only. The paper says so itself.
 #
 # A shot is an example that stands in the prompt. Empty cells were not reported. One minute.
 
@@ -311,7 +311,7 @@ paper.show_table("table_14")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Meta employees, Mistral AI, and what came of it
 #
-# Two authors of Llama 1 founded Mistral AI with a researcher from DeepMind in spring 2023. {{context:mistral.release.days_after_llama2}} days after Llama 2 came Mistral 7B, a Llama in shape with grouped keys and a sliding window, free of Llama's licence. Its paper claims to beat Llama 2 13B throughout; its own table holds one exception.
+# Two authors of Llama 1 founded Mistral AI with a researcher from DeepMind in spring 2023. {{context:mistral.release.days_after_llama2}} days after Llama 2 came Mistral 7B, a Llama in shape whose heads share keys in groups, with a sliding window, free of Llama's licence. Its paper claims to beat Llama 2 13B throughout; its own table holds one exception.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The exception is NaturalQuestions, by two tenths of a point. Notebook 15 tells the story with sources and builds the window.
@@ -321,7 +321,7 @@ paper.show_table("table_14")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Check it: does the paper add up?
 #
-# A reader's first duty is arithmetic. Two of the paper's tables print a total beneath counts that anybody can add.
+# A reader's first duty is arithmetic. Several of the paper's tables print a total beneath counts that anybody can add. We take two.
 #
 # **Predict.** GPU hours in Table 2, comparisons in Table 6: do both totals agree with their rows?
 
@@ -341,7 +341,7 @@ for number, column in (("table_2", "GPU hours"), ("table_6", "comparisons")):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The hours agree, the comparisons do not
 #
-# The rows of the comparisons are 1,577 more than their total, and nobody has explained why. We keep both numbers in the ledger and quote neither without saying which. Parameters can be recomputed as well: our configurations must give the counts that other public code quotes.
+# The rows of the comparisons are 1,577 more than their total, and the paper does not say why. We keep both numbers in the ledger and quote neither without saying which. Parameters can be recomputed as well: our configurations must give the counts that other public code quotes.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The ledger behind this series marks each number with its table and with how many independent transcriptions agree on it. A number that is not in it does not get on a slide.
@@ -357,14 +357,16 @@ for short, name in sizes.items():
     assert ours == known
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## Break it: a model that talks well and is wrong
+# ## Break it: a bug that raises no error
 #
-# Fluency is not truth. We take the tiny model and damage it: in one layer, eight of its 128 output directions are turned around by a sign.
+# Nothing in a network complains when a sign is wrong. We take the tiny model and damage it: in one layer, eight of the 128 outputs of its attention are given the opposite sign.
 #
 # **Predict.** Reading its output, would you notice?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is the first exhibit of a museum that runs through the series: famous bugs, rebuilt. All of them have in common that the output looks right.
+# This is the first exhibit of a museum that runs through the series: bugs, some of them famous, rebuilt. What they have in common is that nothing stops and the output looks nearly right.
+#
+# Let them read both lines. The broken model tells another story, still in sentences. Where a word is odd, ask how one would know that the bug did it: a model of this size has odd words without any bug.
 #
 # What exposes it here is the loss on unseen text, and only beside the loss of the right model: alone it would alarm nobody. In later notebooks the check is an equality with somebody else's code. Three minutes.
 
@@ -417,7 +419,7 @@ show(
 # What did the authors overlook? What could have been taken further? Were there errors? Have others disputed the findings? Notebook 16 answers with sources: data that was never described, a method that was never compared, a licence that is not quite open, a parity that later votes did not confirm.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Hand out one question to each row; they report at the end of the series.
+# Hand out one question to each row; they report at the end of the series. Say of the votes that they compared other versions of ChatGPT: that weakens the claim of parity and does not refute it.
 #
 # Two minutes.
 
@@ -427,7 +429,7 @@ show(
 # Llama 3 read {{context:followups.llama3.tokens}} tokens and kept this architecture with grouped keys at every size. The alignment half changed more: the margin was dropped, and DPO, which learns from comparisons without a reward model, took the place of PPO. What stayed open is the subject of the last slides of notebook 16.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask which half of the paper they expect to have aged better. The architecture, inherited, is nearly unchanged; the alignment recipe, new, was replaced within a year.
+# Ask which half of the paper they expect to have aged better. The architecture, inherited, is nearly unchanged; of the alignment recipe rejection sampling stayed, while the margin and PPO were gone in the report on Llama 3 a year later.
 #
 # One minute.
 

@@ -29,6 +29,7 @@ WRONG = {
          "first rate leaves ties out"),
         (lambda *x: (decided(*x), decided(*x)), "both leave the ties out"),
         (lambda *x: (whole(*x), whole(*x)), "both count the ties"),
+        (lambda w, t, x: (decided(w, t, x), w), "need not add"),
         (lambda *x: decided(*x), "two numbers"),
     ],
 }

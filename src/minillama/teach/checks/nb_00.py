@@ -67,6 +67,7 @@ def check_win_rates(win_rates: Callable[..., tuple[float, float]]) -> None:
                 (decided, decided),
             "both count the ties: the first divides by wins and losses only":
                 (whole, whole),
+            "the three need not add to a hundred: divide by their sum": (decided, win),
             "ties were counted as wins":
                 (100 * (win + tie) / (win + tie + loss), whole),
         }, f"win_rates({win}, {tie}, {loss})")

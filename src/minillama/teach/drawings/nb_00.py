@@ -61,6 +61,7 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float],
 def draw_pipeline() -> Figure:
     """From raw text to Llama 2-Chat, with the loop of comparisons."""
     fig, ax = figure(width=11, height=4.4)
+    _box(ax, 5.9, -0.02, "", "purple", 2.2, 2.2)  # both judges score together
     for x, y, text, colour in (
             (0, 2, "raw text", "grey"), (2.8, 2, "Llama 2\n(base)", "blue"),
             (5.6, 2, "fine-tuned on\ndemonstrations", "blue"),
@@ -79,9 +80,9 @@ def draw_pipeline() -> Figure:
     ax.text(9.35, 1.0, "new answers,\nevery round", fontsize=12, va="center")
     _arrow(ax, (8.15, 0.15), (6.95, 0.5))
     _arrow(ax, (8.15, -0.15), (6.95, -0.5))
-    _arrow(ax, (6.3, 1.05), (7.3, 1.9))
-    ax.text(6.0, 1.33, "scores", fontsize=12, ha="center")
-    ax.set(xlim=(-1.1, 11.1), ylim=(-1.2, 3))
+    _arrow(ax, (6.4, 1.17), (7.3, 1.9))
+    ax.text(6.2, 1.33, "scores", fontsize=12, ha="center")
+    ax.set(xlim=(-1.1, 11.1), ylim=(-1.25, 3))
     ax.set_title("One foundation, then a loop between people, judges and the model")
     ax.axis("off")
     return fig

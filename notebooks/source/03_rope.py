@@ -1,9 +1,9 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Position enters as a rotation
 #
-# Attention compares words and forgets where they stood. RoPE turns every query and every key by an angle that grows with its position, so that a comparison sees how far apart two words are, and not where they stand.
+# A comparison of two words should know how far apart they are. RoPE turns every query and every key by an angle that grows with its position, so that their product sees the distance, and not where the two stand.
 #
-# **Paper**: section 2.2. **Minutes**: 85, exercises 25. **On the map**: tokenizer, norm, *position*, feed-forward, attention, model, pretraining.
+# **Paper**: section 2.2, appendix A.2.1. **Minutes**: 85, exercises 25. **On the map**: tokenizer, norm, *position*, feed-forward, attention, model, pretraining.
 #
 # Afterwards you can write RoPE, prove it right, tell its two layouts apart, and say what a model does beyond the length it was trained on.
 
@@ -36,7 +36,7 @@ torch.set_printoptions(precision=3, sci_mode=False)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Who bit whom? Attention is given words and nothing else
 #
-# Here is attention with nothing but words in it. The last token, the full stop, asks every word before it how relevant it is, and takes a weighted mean.
+# Here is attention with nothing but words in it. The last token, the full stop, asks every word, itself included, how relevant it is, and takes a weighted mean.
 #
 # **Predict.** It reads `dog bites man .` and then `man bites dog .`. How much do the two results differ: not at all, a little, or a lot?
 
@@ -98,7 +98,7 @@ for n in (0, 10, 100, 1000):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same pair of words, another score at every place
 #
-# Multiply $(x + p_m)(y + p_n)$ out: word with word, position with position, and two mixed terms of a word with a position. Only the product of positions depends on the distance alone. The model must learn to see through the rest.
+# Multiply $(x + p_m)(y + p_n)$ out: word with word, position with position, and two mixed terms of a word with a position. Only the product of two sinusoids depends on the distance alone. The model must learn to see through the rest.
 #
 # A learnt table has the same trouble and one more: it has no row for a position it never saw. The 1025th token of GPT-2 is an index error.
 
@@ -196,6 +196,8 @@ algorithm("rotary_table")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why the computation is done in float32 even when the model runs in bfloat16. Expect "habit". A bfloat16 has eight significant bits: it cannot tell position 256 from 257.
 #
+# The code on the right writes a pair as one complex number, since multiplying by cos + i sin is these four products. Three slides on, the notebook does the same.
+#
 # Two minutes.
 
 # %% tags=["formal", "remove-input"]
@@ -241,7 +243,7 @@ def rotate(x: Tensor, turn: Tensor) -> Tensor:
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same in one line, for those who like complex numbers
 #
-# A pair $(a, b)$ is the number $a + bi$, and multiplying with $e^{im\theta}$ turns it. Meta's code is written this way. Torch multiplies complex numbers without knowing about RoPE, so this is our first independent witness. Lengths are kept too, and position zero is left alone.
+# A pair $(a, b)$ is the number $a + bi$, and multiplying with $e^{im\omega}$ turns it. Meta's code is written this way. Torch multiplies complex numbers without knowing about RoPE, so this is our first independent witness. Lengths are kept too, and position zero is left alone.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask: which layout does view_as_complex assume? Neighbours, so the complex form settles the layout without a word.
@@ -251,7 +253,7 @@ def rotate(x: Tensor, turn: Tensor) -> Tensor:
 # %%
 x, turn = torch.randn(2, 50, 4, 16), angles(16, 50)  # 4 heads of 16
 pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (..., head_dim / 2)
-unit = torch.polar(torch.ones(50, 8), turn)[:, None]  # e^(i m theta)
+unit = torch.polar(torch.ones(50, 8), turn)[:, None]  # e^(i m omega)
 turned = torch.view_as_real(pairs * unit).flatten(-2)
 torch.testing.assert_close(turned, rotate(x, turn))
 table_16 = rope.rotary_table(16, 50)
@@ -293,7 +295,7 @@ for precision in (torch.float32, torch.float64):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The property is exact; what remains is rounding
 #
-# It has an address. The reference keeps angles in float32, and an angle of 4,000 radians leaves only three or four digits behind the point. We keep float32 too, since the published weights were trained with these very angles.
+# It comes from the angles: the reference keeps them in float32, and an angle of 4,000 radians leaves only three or four digits behind the point. We keep float32 too, since the published weights were trained with these very angles.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A famous relative of this: angles kept in bfloat16 made long texts worse in several libraries, and short tests never showed it.
@@ -369,7 +371,7 @@ print("and back:    ", back.flatten().tolist())
 # **Predict.** What happens when the keys are reordered with the number of *query* heads: an error, or other scores without a word?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is where exporters of small models failed for years: they passed the number of query heads for the keys as well. Expect "an error".
+# Expect "an error". A converter much used in 2023 went wrong just here: it divided the number of query heads by that of key heads. For Llama 2 70B this is right by chance, since sixty-four by eight is eight. TinyLlama, with thirty-two and four, came out as gibberish, and no error said why.
 #
 # With the right count the change is rounding. With the wrong one nothing complains: the rows still divide evenly, they are merely other rows. Three minutes.
 
@@ -394,12 +396,12 @@ for heads in (2, 4):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The sign: turning the other way is another convention
 #
-# Some code turns by $-m\theta$. Scores then depend on $m-n$ where ours depend on $n-m$: still distance alone, and a model trained that way is as good.
+# Some code turns by $-m\omega$. Scores then depend on $m-n$ where ours depend on $n-m$: still distance alone, and a model trained that way is as good.
 #
 # **Predict.** The same queries and keys, turned backwards. Are the scores the same? And if the two coordinates of every pair are swapped too?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# nanochat is an example: it turns by minus theta.
+# nanochat is an example: it turns by minus omega.
 #
 # Expect the class to say "same scores, since both turn the other way". Work one pair by hand: q turned back by the distance is not q turned forward. Swapping the coordinates holds up a mirror to the plane. So weights cannot be carried over as they are. Three minutes.
 
@@ -497,9 +499,9 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it again: one position too far
 #
-# With a cache of keys a new token must be told where it stands. Programs get this wrong by one, or begin again at zero for every token. We read half of each text properly and the other half with the mistake.
+# With a cache, which keeps the keys and values of tokens already read, a new token must be told where it stands. Programs get this wrong by one, or begin again at zero for every token. We read half of each text properly and the other half with the mistake.
 #
-# **Predict.** Which would you notice by reading the output: one place too far, five places too far, always position zero?
+# **Predict.** Which would you notice in the loss: one place too far, five places too far, always position zero?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Explain the trick of the cell: rolling the table of angles by one is the same as counting one too far.
@@ -521,10 +523,10 @@ def misplaced(places: int | None):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A slip of one hides, because distances hardly change
 #
-# Among the new tokens all distances are right; those to the old ones are wrong by one. The loss barely moves and the text stays fluent. The last column exposes it: logits with a cache must **equal** those without.
+# Among the new tokens all distances are right; those to the old ones are wrong by one, or by five, and the loss barely moves. The last column exposes it: logits with a cache must **equal** those without.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The moral of the whole series in one slide: fluent output proves little, an equality with an independent computation proves much. Notebook 05 runs it for random cuts.
+# The moral of the whole series in one slide: a good loss proves little, an equality with an independent computation proves much. Notebook 05 runs it for random cuts.
 #
 # Two minutes.
 
@@ -541,7 +543,8 @@ with torch.inference_mode():
         found.append(loss.item())
         gap = (logits - whole).abs().max()
         print(f"{name:>6}: loss {loss:.2f}, off by up to {gap:.5f}")
-    holds(found[1] < found[0] + 0.1, "a slip of one hardly moves the loss")
+    holds(max(found[1:3]) < found[0] + 0.1 < found[3] - 1,
+          "slips of one and five hardly move the loss, position zero does")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does attention fade with distance, as is often said?
@@ -596,7 +599,7 @@ def stretched(length: int, scale: float = 1.0, theta: float = 1e4) -> Llama:
 #
 # **Position interpolation** divides positions by a scale, so that a text twice as long fits into the angles already known. Raising the **base** slows the hands, the slow ones most.
 #
-# **Predict.** With no further training: which is best near the beginning, and which is best at the end: nothing changed, positions halved, or a base ten times as large?
+# **Predict.** With no further training: which is best at the known positions, and which is best at the end: nothing changed, positions halved, or a base ten times as large?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let the class argue for each of the three. Expect interpolation as the favourite, because it has the best name.
@@ -618,7 +621,11 @@ curves = {name: loss_by_position(changed, *long_texts)
 # ### Beyond its training length the model falls off a cliff
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the picture from left to right. Up to the training length nothing beats the unchanged model; at the end the larger base is best. Interpolation takes the cliff away and pays everywhere, since neighbouring tokens now stand half a step apart, which the model has never seen. The larger base leaves the fast hands almost alone.
+# Read the picture from left to right. Up to the training length nothing beats the unchanged model; at the end the larger base is best.
+#
+# The cliff does not stand at the line. A likely reason: soon after it, only the first few tokens of the text lie at a distance that training never showed, and a token can do without them. Further on they are many.
+#
+# Interpolation takes the cliff away and pays everywhere, since neighbouring tokens now stand half a step apart, which the model has never seen. The larger base leaves the fast hands almost alone.
 #
 # Both are normally followed by some training, which comes next. Three minutes.
 
@@ -633,12 +640,12 @@ holds(larger[-64:].mean() < min(plain[-64:].mean(), halved[-64:].mean())
       and larger[64:trained].mean() > plain[64:trained].mean(),
       "the larger base is best at the end, and not before")
 show(
-    drawings.draw_losses(curves, "Past the training length the loss climbs",
+    drawings.draw_losses(curves, "Some way past the training length the loss climbs",
                          mean_of=16, trained=trained),
     "Loss against position up to twice the training length, for three settings. "
-    "Unchanged, the loss is low up to the training length and climbs steeply behind "
-    "it; with positions halved it is raised everywhere; with a base ten times larger "
-    "it is raised a little and stays flat to the end.",
+    "Unchanged, the loss is low up to the training length and some way past it, then "
+    "climbs steeply; with positions halved it is high and flat throughout; with a "
+    "base ten times larger it is raised a little and stays flat to the end.",
     name="03_past_training_length",
 )
 
@@ -673,7 +680,9 @@ def train_on(longer: Llama, steps: int = 12) -> Llama:
 # **Predict.** After twelve steps, is the loss at the new positions still above that at the known ones: for the unchanged model, and for the one with positions halved?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the table by rows. With positions halved the two columns agree before and after, and both have come down a long way. The unchanged model has learnt most of the new positions, and its loss there is still above that at the known ones.
+# Read the table by rows. With positions halved new positions cost about as much as known ones, before and after, and both have come down a long way. The unchanged model has learnt most of the new positions, and its loss there is still above that at the known ones.
+#
+# The known positions include the costly beginning of each text, so equal columns flatter the new ones a little. And interpolation has not won in this run: twelve steps bring the unchanged model to a loss about as low or lower, and only the gap between its columns tells the two apart.
 #
 # Say again that this is one run of each. Two minutes.
 
@@ -685,7 +694,7 @@ for name in ("nothing changed", "positions halved"):
         near, far = curve[:trained].mean(), curve[trained:].mean()
         rows.append([name, when, near.item(), far.item()])
 columns = ["positions", "training", "known positions", "new positions"]
-holds(rows[1][3] > rows[1][2] + 0.02 and abs(rows[3][3] - rows[3][2]) < 0.15,
+holds(rows[1][3] > rows[1][2] + 0.02 and rows[3][3] < rows[3][2] + 0.02,
       "with positions halved new ones cost no more, unchanged they do")
 table(rows, columns, "Loss in nats, twelve steps apart", number_format=".2f")
 
@@ -694,12 +703,12 @@ table(rows, columns, "Loss in nats, twelve steps apart", number_format=".2f")
 #
 # The same budget, the same number of parameters within one part in a hundred, three seeds. Only the way in which positions enter differs.
 #
-# **Predict.** Order these by held-out loss: rotation, learnt vectors, nothing at all. Which gap will be the widest?
+# **Predict.** Order these by held-out loss: rotation, learnt vectors, nothing at all. Which gaps will three seeds bear out?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask who would bet on "no positions at all" being useless. The causal mask leaks order, so it is not.
+# Ask who would bet on "no positions at all" being useless. The causal mask leaks order, and the loss without positions comes out near that of learnt vectors.
 #
-# Learnt vectors have much to learn in so short a training, and their seeds differ widely. If an interval contains zero, say that we cannot tell the two apart. Three minutes.
+# Rotation is ahead of both. The line under the table compares the other two with each other: its interval contains zero, so we cannot tell them apart. Learnt vectors have much to learn in so short a training, and their seeds differ more. Three minutes.
 
 # %% tags=["result", "remove-input"]
 from minillama.training.ablations import GROUPS
@@ -710,9 +719,13 @@ for name in GROUPS["position"]:
     gap = paired_difference(losses[name], losses["Llama 2"])
     more = "" if name == "Llama 2" else f"{gap.low:+.2f} to {gap.high:+.2f}"
     rows.append([name, sum(losses[name]) / 3, more])
+    holds(name == "Llama 2" or gap.low > 0, "rotation is ahead of both")
 rows[0][0] = "rotation (Llama 2)"
 columns = ["positions", "loss (nats)", "more than rotation, 95% interval"]
 table(rows, columns, "Held-out loss, three seeds of each", number_format=".2f")
+gap = paired_difference(losses["learned positions"], losses["no positions"])
+holds(not gap.excludes(0), "learned positions and none cannot be told apart")
+print(f"learned positions more than none: {gap.low:+.2f} to {gap.high:+.2f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## At 70B: no parameter, two megabytes, hardly any work
@@ -742,12 +755,12 @@ table(rows, ["Llama 2 70B", ""], f"What positions cost at {length} tokens")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: twice the context, little lost
 #
-# Llama 1 read {{fact:context_length_llama1}} tokens, Llama 2 reads {{fact:context_length}}. Two models with equal budgets show what it buys: tasks with long inputs become possible, and the general ones stay about where they were.
+# Llama 1 read {{fact:context_length_llama1}} tokens, Llama 2 reads {{fact:context_length}}. Two models with equal budgets show what it buys: some tasks with long inputs become possible, and the general ones stay about where they were.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The tasks of Table 16 have inputs of about 3,500 tokens on average, so a model that reads 2,048 loses much of them, often with the question. The collapse is no surprise; that the short tasks lose so little is the finding.
+# The tasks of Table 16 have inputs of about 3,500 tokens on average, so the model of 2,048 must either lose much of them or read beyond its training length. Which of the two was done the table does not say; scores near zero look like the cliff. QuALITY offers four choices, so there the shorter model hardly does better than guessing, and the longer one is not far above that. The collapse is no surprise; that the short tasks lose so little is the finding.
 #
-# One run of each size, no intervals: say so. Three minutes.
+# One run of each length, no intervals: say so. Three minutes.
 
 # %% tags=["remove-input"]
 paper.show_table("table_16", columns=["context", "NarrativeQA F1", "Qasper F1",
@@ -813,7 +826,7 @@ checks.check_rotate_halves(rotate_halves)
 # Reorder a key projection from neighbours to halves. Both head counts are given; choose. Do it with views and transposes, without calling `rope`.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is the line that was wrong in a much-used exporter for years.
+# The head count of this line is what the converter had wrong. The check names that mistake as well.
 #
 # Hint: give every row three coordinates: head, pair, first or second. Six minutes.
 

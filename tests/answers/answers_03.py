@@ -21,6 +21,10 @@ def in_degrees(pair, head_dim, theta):
     return 360 * theta ** (2 * pair / head_dim)
 
 
+def speed_itself(pair, head_dim, theta):
+    return theta ** (-2 * pair / head_dim)
+
+
 def neighbours(x, turn):
     cos, sin = turn.cos()[:, None], turn.sin()[:, None]
     a, b = x[..., 0::2], x[..., 1::2]
@@ -47,6 +51,12 @@ def stacked(x, turn):
     return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
 
 
+def cut_as_neighbours(x, turn):
+    cos, sin = turn.cos()[:, None], turn.sin()[:, None]
+    a, b = x[..., 0::2], x[..., 1::2]
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
 def in_place(x, turn):
     cos, sin = turn.cos()[:, None], turn.sin()[:, None]
     a, b = x.clone().chunk(2, dim=-1)
@@ -57,6 +67,11 @@ def in_place(x, turn):
 
 def query_heads(weight, n_heads, n_kv_heads):
     return weight.unflatten(0, (n_heads, -1, 2)).transpose(1, 2).reshape(weight.shape)
+
+
+def divided_heads(weight, n_heads, n_kv_heads):
+    n = n_heads if n_heads == n_kv_heads else n_heads // n_kv_heads
+    return weight.unflatten(0, (n, -1, 2)).transpose(1, 2).reshape(weight.shape)
 
 
 def across_heads(weight, n_heads, n_kv_heads):
@@ -96,22 +111,35 @@ def rounded(length, trained_length):
     return (torch.arange(length) / max(1.0, length / trained_length)).floor()
 
 
+def end_to_end(length, trained_length):
+    if length <= trained_length:
+        return torch.arange(length).float()
+    return torch.linspace(0, trained_length - 1, length)
+
+
+def whole_scale(length, trained_length):
+    return torch.arange(length) / max(1, length // trained_length)
+
+
 WRONG = {
     "turn_length": [
         (one_radian, "two pi"),
         (half_exponent, "factor two"),
         (faster_and_faster, "get faster"),
         (in_degrees, "degrees"),
+        (speed_itself, "inverse"),
     ],
     "rotate_halves": [
         (neighbours, "neighbours: coordinate 0 goes with"),
         (backwards, "the other way"),
         (overwritten, "already turned"),
         (stacked, "put back as neighbours"),
+        (cut_as_neighbours, "cut as neighbours"),
         (in_place, "x itself was changed"),
     ],
     "keys_to_halves": [
         (query_heads, "keys have n_kv_heads"),
+        (divided_heads, "divided the query heads"),
         (across_heads, "within each head"),
         (way_back, "the way back"),
         (untouched, "nothing moved"),
@@ -122,6 +150,8 @@ WRONG = {
         (stretched, "multiplied"),
         (clamped, "share a place"),
         (wrapped, "begin again"),
-        (rounded, "rounded"),
+        (rounded, "rounded to whole numbers"),
+        (end_to_end, "last position trained"),
+        (whole_scale, "scale was rounded"),
     ],
 }

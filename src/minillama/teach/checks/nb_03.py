@@ -16,7 +16,8 @@ from ..exercises import call, close, diagnose, expect, passed
 
 def check_turn_length(turn_length: Callable[[int, int, float], float]) -> None:
     """Tokens for one full turn of a pair."""
-    for pair, head_dim, theta in ((0, 128, 1e4), (3, 8, 1e4), (40, 128, 1e6)):
+    # pair 0 last: its speed and its time for one radian are both one
+    for pair, head_dim, theta in ((3, 8, 1e4), (40, 128, 1e6), (0, 128, 1e4)):
         answer = call(turn_length, pair, head_dim, theta)
         if isinstance(answer, Tensor) and answer.numel() == 1:
             answer = answer.item()
@@ -63,6 +64,7 @@ def check_rotate_halves(rotate_halves: Callable[[Tensor, Tensor], Tensor]) -> No
     late[..., 4:] = truth[..., :4] * sin + given[..., 4:].double() * cos
     mixed = turned_by_complex(given, turn, halves)
     mixed = torch.stack([mixed[..., :4], mixed[..., 4:]], dim=-1).flatten(-2)
+    parted = torch.cat([neighbours[..., 0::2], neighbours[..., 1::2]], dim=-1)
     diagnose(answer, truth, {
         "those are neighbours: coordinate 0 goes with coordinate 4 here, not with 1":
             neighbours,
@@ -72,6 +74,8 @@ def check_rotate_halves(rotate_halves: Callable[[Tensor, Tensor], Tensor]) -> No
         "one until both are done": late,
         "the turn is right, but the pairs were put back as neighbours: join the two "
         "halves with cat, not with stack": mixed,
+        "you joined halves, but the pairs were cut as neighbours: the first half of a "
+        "head is a, the second is b": parted,
     }, "rotate_halves(x, turn)")
     expect(close(x, given), "x itself was changed: the caller still needs it")
     passed("pairs are coordinates i and i + d/2, turned the right way, x untouched")
@@ -79,7 +83,7 @@ def check_rotate_halves(rotate_halves: Callable[[Tensor, Tensor], Tensor]) -> No
 
 def check_keys_to_halves(keys_to_halves: Callable[[Tensor, int, int], Tensor]) -> None:
     """Rows of a key projection from neighbours to halves, within each key head."""
-    for n_heads, n_kv_heads, head_dim in ((4, 2, 8), (6, 6, 4), (4, 1, 6)):
+    for n_heads, n_kv_heads, head_dim in ((8, 2, 16), (6, 6, 4), (4, 1, 6)):
         rows = torch.arange(n_kv_heads * head_dim).float()
         weight = rows[:, None] + torch.tensor([0.0, 0.5, 0.25])
         answer = call(keys_to_halves, weight.clone(), n_heads, n_kv_heads)
@@ -87,6 +91,10 @@ def check_keys_to_halves(keys_to_halves: Callable[[Tensor, int, int], Tensor]) -
         if rows.numel() % (2 * n_heads) == 0:
             mistakes["you cut the keys into as many heads as the queries have: keys "
                      "have n_kv_heads"] = weight[_order(n_heads, rows.numel())]
+        group = n_heads // n_kv_heads
+        if 1 < group != n_kv_heads and rows.numel() % (2 * group) == 0:
+            mistakes["you divided the query heads by the key heads: that counts the "
+                     "queries of one key head"] = weight[_order(group, rows.numel())]
         mistakes.update({
             "rows wandered from one head into another: reorder within each head":
                 weight[_order(1, rows.numel())],
@@ -125,6 +133,10 @@ def check_squeezed_positions(squeezed: Callable[[int, int], Tensor]) -> None:
             "divide them instead": whole.clamp(max=trained - 1),
             "positions begin again at zero, so two tokens share a place: divide them "
             "instead": whole % trained,
+            "the last token was put on the last position trained: the scale is the "
+            "ratio of the two lengths": whole * (trained - 1) / (length - 1),
+            "the scale was rounded to a whole number: it is length / trained_length":
+                whole / max(1, length // trained),
             "positions were rounded to whole numbers, so two tokens share a place: "
             "the angles take any number": truth.floor(),
         }

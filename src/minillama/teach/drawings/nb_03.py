@@ -62,7 +62,7 @@ def describe_pair(position: int, pair: int) -> str:
     """What a frame of ``draw_pair`` shows, for those who cannot see it."""
     return (f"Key at position {position} and query three places later, pair {pair}: "
             "two arrows on a circle with an unchanged angle between them, and a flat "
-            "line for their score beside a wavy one for added positions.")
+            "line for their score beside a changing one for added positions.")
 
 
 def draw_wavelengths(tokens_per_turn: Tensor, context: int) -> Figure:
@@ -84,7 +84,7 @@ def draw_wavelengths(tokens_per_turn: Tensor, context: int) -> Figure:
 def draw_layouts() -> Figure:
     """Eight coordinates of a head in both layouts, coloured by their pair."""
     fig, axes = figure(height=3.9, nrows=2)
-    layouts = {"interleaved: the paper, Meta, this series": (0, 0, 1, 1, 2, 2, 3, 3),
+    layouts = {"interleaved: RoPE paper, Meta, this series": (0, 0, 1, 1, 2, 2, 3, 3),
                "halves: Hugging Face": (0, 1, 2, 3, 0, 1, 2, 3)}
     for ax, (title, pairs) in zip(axes, layouts.items()):
         for place, pair in enumerate(pairs):

@@ -81,7 +81,7 @@ assert gap < 1e-3
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## GELU and SiLU round the corner of ReLU
 #
-# ReLU has a corner, and it is dead on the left: no output, no gradient. GELU, which GPT-2 uses, and SiLU are smooth. ${\mathrm{SiLU}(z) = z\,\sigma(\beta z)}$ with $\beta = 1$; the slider moves $\beta$ from a straight line to ReLU.
+# ReLU has a corner, and it is dead on the left: no output, no gradient. GELU, which GPT-2 uses, and SiLU are smooth. ${\mathrm{SiLU}(z) = z\,\sigma(\beta z)}$ with $\beta = 1$, where $\sigma$ takes any number into the range from zero to one. The slider moves $\beta$, and with it the curve, from a straight line to ReLU.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Demo: at beta zero it is half the identity, at twenty it is ReLU to the eye. The function was found twice, as SiLU by hand and as Swish by search.
@@ -95,9 +95,9 @@ frames(drawings.draw_curves, drawings.describe_curves,
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
 # ### The slope decides who can still learn
 #
-# A unit whose inputs are all negative is asleep. It can wake up only if a gradient reaches it.
+# A ReLU unit whose weighted sum is negative for every token is asleep. It can wake up only if a gradient reaches it.
 #
-# **Predict.** For an input of minus two, order the slopes of ReLU, GELU and SiLU by size. Is any of them negative?
+# **Predict.** Without a look back at the curves: for an input of minus two, order the slopes of ReLU, GELU and SiLU by size. Is any of them negative?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "zero, small, small". Two of them are negative on the left of their dip: pushing the input down raises the output.
@@ -119,7 +119,7 @@ for function in (F.relu, F.gelu, F.silu):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Follow one hidden unit with the finger: the gate says how much, the content says what.
 #
-# Ask where we have met a product of two projections of the same thing before: in notebook 03, where a score was query times key. Two minutes.
+# Ask where we have met a product of two projections before: in notebook 03, where a score was query times key. There the two came from two tokens and were summed to one number; here they come from one token and stay apart, unit by unit. Two minutes.
 
 # %% tags=["remove-input"]
 show(
@@ -133,7 +133,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: three steps for each token
 #
-# Shazeer tried several functions as the gate, found that they beat the plain layer, and offered no explanation. He attributed their success, in print, to divine benevolence.
+# Shazeer, who proposed SwiGLU, tried several functions as the gate, found that they beat the plain layer, and offered no explanation. He attributed their success, in print, to divine benevolence.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read the last sentence again: it is an honest one. The paper is short enough to be read in the break.
@@ -146,7 +146,7 @@ algorithm("swiglu")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## For years the inside was four times as wide
 #
-# The columns are taken from the ledger: the function, the width inside, and the ratio of the two widths. Watch the ratio fall at Llama, and ask yourself why before the next slides answer.
+# The rows are published models: the function, the two widths, and their ratio. Watch the ratio fall at Llama and rise again at 70B, and ask yourself why. Later slides answer both.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # PaLM kept the ratio of four and paid for the third matrix. Llama shrank the width so that three matrices cost what two did.
@@ -183,7 +183,7 @@ print(silu(torch.tensor([-10.0, -1.0, 0.0, 1.0, 10.0])))
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Build it: three matrices and one product
 #
-# Names say the role. Meta's file calls the three matrices `w1`, `w2` and `w3`, where `w2` is the last one to be applied, and that is why the two are so easily mixed up.
+# Names say the role. Meta's file calls the three matrices `w1`, `w2` and `w3`, where `w2` is the last one to be applied. So gate and up, `w1` and `w3`, are easily mixed up.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Write the translation on the board: w1 is gate, w3 is up, w2 is down.
@@ -264,10 +264,12 @@ def fit(n_hidden: int, gated: bool, seed: int, steps: int = 300) -> float:
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### At equal weights the gate is ahead from the start
 #
-# A plain unit costs four weights, a gated one seven. The last square is a layer of 48 plain units, and it still misses by more than one part in a hundred.
+# A plain unit costs four weights, a gated one seven. The last square is a layer of 48 plain units, and it still misses by more than one part in a hundred. Two gated units can be exact; exercise 4 asks how.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The horizontal axis counts weights, not units, so the third matrix is paid for. Three dots a column are three seeds.
+# The horizontal axis counts weights, not units, so the third matrix is paid for; a square and the dot beside it differ by a few weights. Three dots a column are three seeds.
+#
+# The errors are those of one short training with one learning rate. What longer training would do is not measured here.
 #
 # Ask what the plain layer is doing: folding a sheet of paper into a saddle. Two minutes.
 
@@ -327,20 +329,21 @@ for name in ("llama-2-7b", "llama-2-13b"):
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["predict"]
 # ### The 70B model is wider on purpose
 #
-# Grouped-query attention saved weights in the projections of keys and values. The paper's experiment spends them here and makes the layer {{fact:attn_ablation_ffn.GQA}} times as wide. The file of the 70B model also rounds to a multiple of 4,096.
+# Grouped-query attention saved weights in the projections of keys and values. The paper's experiment spends them here and makes the layer {{fact:attn_ablation_ffn.GQA}} times as wide. The file of the 70B model has the same factor, and rounds to a multiple of 4,096.
 #
 # **Predict.** With $d = 8192$: what comes out?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Work it out together: 21,845, times the multiplier and rounded down, 28,398, rounded up to 28,672.
 #
-# The order matters: multiply before rounding up. Whoever rounds first is off, as the second line shows. Two minutes.
+# The order matters: multiply before rounding up. Whoever rounds to the same multiple first is off, as the second line shows. Two minutes.
 
 # %% tags=["result"]
 config = LlamaConfig.named("llama-2-70b")
 multiplier = paper.fact("config_70b").raw["value"]["ffn_dim_multiplier"]
 print("by the rule:        ", ffn_width(config.dim, multiplier, 4096))
-print("rounded before it:  ", int(multiplier * ffn_width(config.dim)))
+early = int(multiplier * ffn_width(config.dim, 1.0, 4096))
+print("rounded before it:  ", early)
 print("in the configuration:", config.ffn_dim)
 assert config.ffn_dim == ffn_width(config.dim, multiplier, 4096)
 
@@ -375,7 +378,7 @@ for name, which in (("right", model), ("exchanged", broken)):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The check that exposes it compares values, not shapes
 #
-# Loading succeeded, the shapes agreed, and the model wrote something. Only the comparison with an independent implementation tells the two apart, and it needs one token.
+# Loading succeeded, the shapes agreed, and the model wrote something. Its loss alone could be that of a weaker model. The comparison with an independent implementation leaves no doubt, and it needs one token.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why a test that loads our own export into our own code would not have found it: exchanged twice is right again.
@@ -400,7 +403,9 @@ assert gap > 0.01
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The gate value is SiLU of the gate projection, collected with a forward hook on held-out text.
 #
-# Expect "most", from talk of sparse networks. The histogram answers for this little model and for no other. Three minutes.
+# Expect "most", from talk of sparse networks. The histogram answers for this little model and for no other.
+#
+# The measure is relative. In a fresh model the mean size is small as well, and values scattered around zero like a bell would leave about as small a share below a tenth of it. So a small share says that the gates are not sparse, and no more. Three minutes.
 
 # %%
 @torch.inference_mode()
@@ -447,9 +452,9 @@ show(
 # **Predict.** What will such units be for: letters, parts of words, animals, ends of sentences?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Say clearly that these are picked as the most uniform of several hundred. Most units have no single subject.
+# Say clearly that these are picked as the most uniform of several hundred, and that each piece is listed once. The table does not say how many units have a subject, or what the others are for.
 #
-# The measure is the share of the forty widest openings that fall on one and the same piece. Three minutes.
+# The measure is the share of the forty widest openings that fall on one and the same piece. The piece `<0x0A>` is the line break, `<s>` the start of a document. Three minutes.
 
 # %%
 read = torch.stack([heldout.window(i, 128)[0] for i in range(40)]).flatten()
@@ -477,18 +482,18 @@ table(list(kept.values())[:6], columns, "Units of the last layer with a subject"
 #
 # Equal parameters, so the plain layers are wider; equal batches; three seeds. Only the feed-forward layer differs.
 #
-# **Predict.** Order SwiGLU, GELU and ReLU by held-out loss. Will any interval exclude zero?
+# **Predict.** Which of SwiGLU, GELU and ReLU has the lowest held-out loss on average? Will the intervals of the other two, against SwiGLU, exclude zero?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Shazeer's gains were small and consistent. With three short runs of a tiny model a small gain may drown.
 #
-# If an interval contains zero, say that we cannot tell the two apart. GELU and ReLU are compared with SwiGLU only, not with each other. Three minutes.
+# The intervals are of differences between runs that share a seed. If one contains zero, or ends close to it, say that three seeds do not settle it. GELU and ReLU are compared with SwiGLU only, not with each other. Three minutes.
 
 # %% tags=["result", "remove-input"]
 losses, rows = stages.get("ablations"), []
 for name in GROUPS["ffn"]:
     gap = paired_difference(losses[name], losses["Llama 2"])
-    more = "" if name == "Llama 2" else f"{gap.low:+.2f} to {gap.high:+.2f}"
+    more = "" if name == "Llama 2" else f"{gap.low:+.3f} to {gap.high:+.3f}"
     rows.append([name, sum(losses[name]) / 3, more])
 rows[0][0] = "SwiGLU (Llama 2)"
 columns = ["function", "loss (nats)", "more than SwiGLU, 95% interval"]
@@ -528,7 +533,7 @@ table(rows, columns, "The feed-forward layer at full size, short texts")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why the paper widened the layer when it shrank the attention: to compare models of equal size.
 #
-# A layer of experts is notebook 15's subject. Two minutes.
+# The series builds no layer of experts; notebook 15, on Mistral, mentions Mixtral in passing. Two minutes.
 
 # %% tags=["remove-input"]
 paper.show_equation("swiglu")
@@ -536,19 +541,19 @@ paper.show_equation("swiglu")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: the slope of SiLU (5 minutes)
 #
-# Return the derivative of $z\,\sigma(z)$ for a tensor of any shape, without autograd. It should survive arguments of a hundred in both directions.
+# Return the derivative of $z\,\sigma(\beta z)$ for a tensor of any shape, without autograd. For $\beta = 1$ it must be the closed form you have seen. It should survive arguments of two hundred in both directions.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The usual slips: the slope of the sigmoid alone, the product rule with a term missing, and an exponential that overflows.
+# The usual slips: the slope of the sigmoid alone, the product rule with a term missing, the factor beta of the chain rule forgotten, and an exponential that overflows.
 #
 # Five minutes.
 
 # %% tags=["exercise", "minutes-5"]
-def silu_slope(z: Tensor) -> Tensor:
-    """d/dz of z * sigmoid(z), same shape as z."""
+def silu_slope(z: Tensor, beta: float) -> Tensor:
+    """d/dz of z * sigmoid(beta * z), same shape as z."""
     ### BEGIN SOLUTION
-    gate = torch.sigmoid(z)
-    return gate + z * gate * (1 - gate)  # the product rule
+    gate = torch.sigmoid(beta * z)
+    return gate + beta * z * gate * (1 - gate)  # product rule and chain rule
     ### END SOLUTION
 
 
@@ -580,7 +585,7 @@ checks.check_gated_layer(gated_layer)
 # Write the rule for any multiplier and any multiple. Whole numbers only: the reference drops fractions twice and rounds up once.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The slips: rounding to the nearest multiple, rounding before the multiplier, the factor four forgotten. The check knows the published widths.
+# The slips: rounding to the nearest multiple, rounding before the multiplier, the factor four or one of the two dropped fractions forgotten. The check knows the published widths.
 #
 # Five minutes.
 
@@ -604,7 +609,7 @@ checks.check_width(width)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The hint is the whole solution: the difference is z itself. So two gates with opposite signs, the same content, and a minus in down.
 #
-# Eight minutes. Whoever is done may show that one unit cannot do it.
+# Eight minutes. Whoever is done may show that one unit cannot do it. One unit with a tiny gate comes as near as you like on a bounded square, since SiLU is almost a straight line at zero; that is why the task says exactly, and why the check also looks far out.
 
 # %% tags=["exercise", "minutes-8"]
 def product_layer() -> tuple[Tensor, Tensor, Tensor]:

@@ -6,22 +6,31 @@ import torch
 from torch.nn import functional as F
 
 
-def sigmoid_slope(z):
-    return torch.sigmoid(z) * (1 - torch.sigmoid(z))
+def sigmoid_slope(z, beta):
+    return beta * torch.sigmoid(beta * z) * (1 - torch.sigmoid(beta * z))
 
 
-def sigmoid_only(z):
-    return torch.sigmoid(z)
+def sigmoid_only(z, beta):
+    return torch.sigmoid(beta * z)
 
 
-def second_term_only(z):
-    return z * torch.sigmoid(z) * (1 - torch.sigmoid(z))
+def second_term_only(z, beta):
+    return beta * z * torch.sigmoid(beta * z) * (1 - torch.sigmoid(beta * z))
 
 
-def overflows(z):
-    grown = torch.exp(z)
-    gate = grown / (1 + grown)
+def no_chain_rule(z, beta):
+    gate = torch.sigmoid(beta * z)
     return gate + z * gate * (1 - gate)
+
+
+def no_beta(z, beta):
+    return no_chain_rule(z, 1.0)
+
+
+def overflows(z, beta):
+    grown = torch.exp(beta * z)
+    gate = grown / (1 + grown)
+    return gate + beta * z * gate * (1 - gate)
 
 
 def bends_content(x, gate, up, down):
@@ -70,6 +79,22 @@ def no_multiplier(dim, multiplier, multiple_of):
     return multiple_of * math.ceil(int(8 * dim / 3) / multiple_of)
 
 
+def drops_nothing(dim, multiplier, multiple_of):
+    return multiple_of * math.ceil(multiplier * 8 * dim / 3 / multiple_of)
+
+
+def drops_once(dim, multiplier, multiple_of):
+    return multiple_of * math.ceil(int(multiplier * 8 * dim / 3) / multiple_of)
+
+
+def always_adds(dim, multiplier, multiple_of):
+    return multiple_of * (int(multiplier * int(8 * dim / 3)) // multiple_of + 1)
+
+
+def no_multiple(dim, multiplier, multiple_of):
+    return int(multiplier * int(8 * dim / 3))
+
+
 def layer(gate, up, down):
     return lambda: (torch.tensor(gate), torch.tensor(up), torch.tensor(down))
 
@@ -80,6 +105,7 @@ WRONG = {
     "silu_slope": [
         (sigmoid_slope, "sigmoid alone"), (sigmoid_only, "second term"),
         (second_term_only, "first term"), (overflows, "overflowed"),
+        (no_chain_rule, "chain rule"), (no_beta, "beta was left out"),
     ],
     "gated_layer": [
         (bends_content, "stands on the content"), (bends_both, "both factors"),
@@ -89,13 +115,19 @@ WRONG = {
     "width": [
         (nearest, "nearest"), (rounds_early, "before you round"),
         (no_four, "factor four"), (no_thirds, "two thirds"),
-        (no_multiplier, "multiplier was left out"),
+        (no_multiplier, "multiplier was left out"), (drops_nothing, "dropped twice"),
+        (drops_once, "dropped twice"), (always_adds, "stays as it is"),
+        (no_multiple, "last step is missing"),
     ],
     "product_layer": [
         (layer([ONE, ONE], [TWO, TWO], [[1.0, 0.0]]), "one unit is not enough"),
         (layer([ONE, [-1.0, 0.0]], [TWO, TWO], [[1.0, 1.0]]), "subtracted"),
         (layer([ONE, [-1.0, 0.0]], [ONE, ONE], [[1.0, -1.0]]), "squared"),
         (layer([ONE, [-1.0, 0.0]], [TWO, TWO], [[-1.0, 1.0]]), "minus the product"),
+        (layer([TWO, [0.0, -1.0]], [TWO, TWO], [[1.0, -1.0]]), "x2 squared"),
         (layer([ONE, ONE], [TWO, TWO], [[1.0, -1.0]]), "always zero"),
+        (layer([[1.0, -1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 1.0]], [[1.0, -1.0]]),
+         "row of zeros"),
+        (layer([[1e-7, 0.0], [0.0, 0.0]], [TWO, TWO], [[2e7, 0.0]]), "far out"),
     ],
 }

@@ -17,36 +17,46 @@ WIDTHS = ((4096, 1.0, 256, 11008), (5120, 1.0, 256, 13824), (8192, 1.0, 256, 220
           (1000, 1.5, 64, 4032), (8192, 1.3, 4096, 28672))
 
 
-def _silu(z: float) -> float:
-    return z / (1 + math.exp(-z)) if z > -700 else 0.0
+def _silu(z: float, beta: float) -> float:
+    return z / (1 + math.exp(-beta * z))
 
 
-def check_silu_slope(silu_slope: Callable[[Tensor], Tensor]) -> None:
+def check_silu_slope(silu_slope: Callable[[Tensor, float], Tensor]) -> None:
     """The slope of SiLU against difference quotients, and far from zero."""
-    z = torch.tensor([[-6.0, -2.0, -1.0], [0.0, 0.7, 5.0]])
-    step = 1e-5
-    slopes = [(_silu(v + step) - _silu(v - step)) / (2 * step)
-              for v in z.flatten().tolist()]
-    truth = torch.tensor(slopes, dtype=torch.float64).reshape(z.shape)
-    gate = torch.sigmoid(z.double())
-    diagnose(call(silu_slope, z), truth, {
-        "that is the slope of the sigmoid alone: SiLU is z times it":
-            gate * (1 - gate),
-        "that is the sigmoid: the product rule has a second term, since z multiplies "
-        "something that moves too": gate,
-        "the first term of the product rule is missing: the derivative of z is one":
-            z.double() * gate * (1 - gate),
-        "that is SiLU itself: its derivative is asked for": z.double() * gate,
-        "the slope of the sigmoid is s (1 - s), not 1 - s": gate + z.double() *
-            (1 - gate),
-    }, "silu_slope(z)")
-    far = call(silu_slope, torch.tensor([-200.0, 200.0]))
+    for beta in (1.0, 2.5):
+        _compare_slopes(silu_slope, beta)
+    far = call(silu_slope, torch.tensor([-200.0, 200.0]), 1.0)
     expect(not bool(torch.isnan(far).any()),
            "far from zero the slope came out as nan: an exponential overflowed, so use "
            "torch.sigmoid")
     expect(close(far, torch.tensor([0.0, 1.0])),
            "far to the left the slope is zero, far to the right it is one")
     passed("the slope agrees with difference quotients and survives large arguments")
+
+
+def _compare_slopes(silu_slope: Callable[[Tensor, float], Tensor],
+                    beta: float) -> None:
+    z = torch.tensor([[-6.0, -2.0, -1.0], [0.0, 0.7, 5.0]])
+    step = 1e-5
+    slopes = [(_silu(v + step, beta) - _silu(v - step, beta)) / (2 * step)
+              for v in z.flatten().tolist()]
+    truth = torch.tensor(slopes, dtype=torch.float64).reshape(z.shape)
+    gate, plain = torch.sigmoid(beta * z.double()), torch.sigmoid(z.double())
+    diagnose(call(silu_slope, z, beta), truth, {
+        "that is the slope of the sigmoid alone: SiLU is z times it":
+            beta * gate * (1 - gate),
+        "that is the sigmoid: the product rule has a second term, since z multiplies "
+        "something that moves too": gate,
+        "the first term of the product rule is missing: the derivative of z is one":
+            beta * z.double() * gate * (1 - gate),
+        "that is SiLU itself: its derivative is asked for": z.double() * gate,
+        "the slope of the sigmoid is s (1 - s), not 1 - s": gate +
+            beta * z.double() * (1 - gate),
+        "the chain rule is missing: beta z changes beta times as fast as z":
+            gate + z.double() * gate * (1 - gate),
+        "beta was left out: the sigmoid is of beta times z":
+            plain + z.double() * plain * (1 - plain),
+    }, f"silu_slope(z, {beta})")
 
 
 def _units(x: Tensor, gate: Tensor, up: Tensor, down: Tensor, bend: str) -> Tensor:
@@ -93,13 +103,20 @@ def check_gated_layer(gated_layer: Callable[..., Tensor]) -> None:
 def check_width(width: Callable[[int, float, int], int]) -> None:
     """The rule of the width against the published ones and small cases."""
     for dim, multiplier, multiple, truth in (*WIDTHS, (64, 1.0, 16, 176),
-                                             (100, 1.0, 1, 266)):
+                                             (96, 1.0, 256, 256),
+                                             (100, 1.0, 1, 266),
+                                             (100, 1.5, 1, 399)):
         answer = call(width, dim, multiplier, multiple)
         third = 8 * dim / 3
         nearest = multiple * round(multiplier * third / multiple)
         down = multiple * math.floor(multiplier * third / multiple)
         early = int(multiplier * multiple * math.ceil(third / multiple))
         diagnose(answer, truth, {
+            "fractions are dropped twice, before the multiplier and after it":
+                multiple * math.ceil(multiplier * third / multiple),
+            "a width that is a multiple already stays as it is": down + multiple,
+            "the last step is missing: round up to a multiple":
+                int(multiplier * int(third)),
             "a multiple is reached by rounding up: you rounded to the nearest": nearest,
             "a multiple is reached by rounding up: you rounded down": down,
             "multiply before you round up: the multiple comes last": early,
@@ -136,9 +153,14 @@ def check_product_layer(product_layer: Callable[[], tuple]) -> None:
         "that is |x1| x2, smoothed: the two units are added where they should be "
         "subtracted": (silu(first) + silu(-first)) * second,
         "that is x1 squared: the content must come from the other input": first**2,
+        "that is x2 squared: the content must come from the other input": second**2,
         "that is minus the product: turn the signs of down": -first * second,
-        "that is always zero: the two units cancel, since their gates or signs agree":
-            torch.zeros(400, dtype=torch.float64),
+        "that is always zero: the two units cancel, or each has a row of zeros in gate "
+        "or up (a row is a unit)": torch.zeros(400, dtype=torch.float64),
     }
     diagnose(result, first * second, mistakes, "the layer on 400 points", 1e-5)
-    passed("two units multiply exactly, on the whole square")
+    far = _units(1e6 * x, gate.double(), up.double(), down.double(), "gate")[:, 0]
+    expect(close(far, 1e12 * first * second),
+           "close to zero it multiplies, far out it does not: SiLU is nearly straight "
+           "at zero, and exactly straight only as a difference of two units")
+    passed("two units multiply exactly, on the square and far outside")

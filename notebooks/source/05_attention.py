@@ -5,7 +5,7 @@
 #
 # **Paper**: section 2.2, appendix A.2.1. **Minutes**: 95. **On the map**: tokenizer, norm, position, feed-forward, *attention*, model, pretraining.
 #
-# Afterwards you can write attention with shared heads and a cache, prove both right, compute their memory, and measure what a head does.
+# Afterwards you can write attention with shared heads and a cache, test both, compute their memory, and measure what a head does.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask: what does a chat program keep in memory while it talks to you? Expect "the text". The text is a few kilobytes; what it keeps is a hundred thousand times that.
@@ -167,7 +167,7 @@ for size in (4, 16, 128, 1024):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read the einsum letters aloud: batch, query, key, head, dimension of the head. Ask which letter is summed in each line.
 #
-# Three minutes. Whoever types along should guess the shape of scores first.
+# Three minutes. Whoever types along should guess the shape of scores first. Of step 7 the product with the output matrix is not here: the layer does it.
 
 # %%
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The partner comes from the formula and not from repeat_interleave, so the two routes share no line.
 #
-# Ask why nine keys against five queries: a square case would hide a transposed mask. Two minutes.
+# Ask why nine keys against five queries. In a square case, code that ignores the mask it is given and draws its own triangle would pass. Two minutes.
 
 # %%
 for n_kv in (8, 4, 2, 1):
@@ -209,7 +209,7 @@ print("equal for 8, 4, 2 and 1 key-value heads")
 #
 # We take the tiny model of notebook 07, 64 held-out texts of 40 tokens, and replace token 25 in each of them by another.
 #
-# **Predict.** By how much do the predictions change at the tokens before it, at the token itself, and after it? Is "nothing" exactly zero, or a rounding error?
+# **Predict.** By how much do the logits change at the tokens before it, at the token itself, and after it? Is "nothing" exactly zero, or a rounding error?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A model that fails this test has a wonderful training loss, since it reads the answers. It is the first test to write for any decoder.
@@ -295,9 +295,9 @@ print(f"largest difference in a hundred ways of cutting: {worst:.0e}")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## With a cache the operations fall a hundredfold
 #
-# Two hundred tokens, read anew for each or kept. We count operations and we stop the time, five rounds of both in turn, so that a busy machine is unfair to neither.
+# Two hundred tokens, read anew for each or kept. We count operations and take the time, five rounds of both in turn, so that a busy machine is unfair to neither.
 #
-# **Predict.** By what factor is the tiny model faster with its cache: about a hundred, ten, or three?
+# **Predict.** By what factor is the tiny model faster with its cache: nearest to a hundred, to ten, or to three?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "a hundred, as computed". One call on fifty tokens takes only a few times as long as one call on a single token, since the matrices are so small that much of the time goes into starting the call.
@@ -338,7 +338,7 @@ print(f"time: {sorted(ratios)[2]:.1f} times less, from {min(ratios):.1f} to "
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## See it: what do the heads of the tiny model read?
 #
-# Each layer hands out its shares $A$, the **attention weights**, when we ask for them. We look for three heads in held-out text: the one that reads the **previous** token most, the one that reads **itself** most, and the one that spreads its attention most **evenly**.
+# Each layer hands out its shares $A$, the **attention weights**, when we ask for them. We look for three heads in held-out text: the one that reads the **previous** token most, the one that reads **itself** most, and the one that spreads its attention most **evenly**. Then we watch the three on one question.
 #
 # **Predict.** In which of the four layers will each of them be?
 
@@ -364,7 +364,7 @@ def look_inside(model: Llama, tokens: Tensor) -> Tensor:
 # ### The heads differ in how far they look and how widely
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Rows are tokens that read, columns tokens that are read; the upper right is empty by the mask. Ask how much the head that reads itself most does so: being the most need not be much. Layers and heads count from zero.
+# Rows are tokens that read, columns tokens that are read; the upper right is empty by the mask. The heads were chosen by their mean over 64 texts, and the picture is one question. Ask how much the first two heads do here what they are named for: being the most of all heads need not be much. Layers and heads count from zero.
 #
 # An even head is no failure: the mean of all that came before says what kind of text this is. A beautiful pattern is not yet a function, which is the next question. Three minutes.
 
@@ -384,14 +384,14 @@ show(drawings.draw_patterns(
         [f"{name}: layer {a}, head {b}" for name, (a, b) in found.items()],
         [tokenizer.decode([token]).strip() for token in tokens]),
      "Three heat maps of attention in a question, each a lower triangle: the head "
-     "that reads the previous token most, the one that reads itself most, and the "
-     "most even one.",
+     "that in held-out text reads the previous token most, the one that reads itself "
+     "most, and the most even one.",
      name="05_patterns")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Does a head know how to copy?
 #
-# Large models hold **induction heads**. After `Pearl the cat ... Pearl` such a head looks for the last `Pearl`, reads the token **behind** it, and so proposes `the`. To find one, show text that comes twice, and measure the weight from each token to the one behind its first occurrence.
+# Large models hold **induction heads**. After `Pearl the cat ... Pearl` such a head looks for the earlier `Pearl`, reads the token **behind** it, and so proposes `the`. To find one, show text that comes twice, and measure the weight from each token to the one behind its first occurrence.
 #
 # **Predict.** Does our tiny model have one?
 
@@ -427,7 +427,7 @@ holds(scores.max() < 0.05 and copying(model, stories).max() < 0.05,
 show(drawings.draw_heads(scores, "Random tokens that come twice: an empty map",
                          "weight"),
      "Heat map of four layers by eight heads. All thirty-two fields are nearly "
-     "white, with numbers of one or two hundredths.", name="05_no_copying")
+     "white, with numbers close to zero.", name="05_no_copying")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A meter that shows nothing must be tried on something
@@ -437,7 +437,7 @@ show(drawings.draw_heads(scores, "Random tokens that come twice: an empty map",
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why the length must vary. With a fixed length RoPE can find the token by its distance alone, and no content is compared.
 #
-# Only the second half earns a loss: the first half is unpredictable by construction. Two minutes, with the waiting.
+# Only the second half earns a loss: the first half is unpredictable by construction. Guessing among all symbols is a weak rival. A model that knew which symbols came, and not in which order, would still pay about one to two nats; the loss printed must be held against that too. Two minutes, with the waiting.
 
 # %%
 def repeated(rows: int, length: int) -> Tensor:
@@ -472,7 +472,7 @@ print(f"loss {loss.item():.2f} nats; by guessing {torch.tensor(32).log():.2f}")
 # **Predict.** In layer 0, in layer 1, or in both?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The argument to draw out of the class: to find "the token behind the last Pearl", the token behind must know what stood before it. A key knows that only after an earlier layer has told it. So layer 0 copies the neighbour, layer 1 finds the match.
+# The argument to draw out of the class: to find "the token behind the earlier Pearl", the token behind must know what stood before it. A key knows that only after an earlier layer has told it. So layer 0 copies the neighbour, layer 1 finds the match.
 #
 # Four minutes. This is the deepest idea of the hour.
 
@@ -494,7 +494,7 @@ show(drawings.draw_heads(scores, "The copying heads sit in the second layer",
 # **Predict.** What hurts most: losing a head of layer 1, which copies, or one of layer 0, which does not?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "layer 1, it does the copying". Heads of layer 1 stand in for each other; what layer 0 writes about the neighbour, all of them need. This is one trained model: which heads of layer 0 carry it changes with the seed.
+# Expect "layer 1, it does the copying". The likely reason for what comes: heads of layer 1 stand in for each other, and all of them need what layer 0 writes about the neighbour. The loss alone does not prove it. Ask what would: the weight that each head of layer 0 puts on the previous token. And this is one trained model; another seed may use other heads.
 #
 # Setting to zero takes away the mean as well, which is harsh; a fairer way replaces by the mean. For a yes or no it will do. Three minutes.
 
@@ -518,7 +518,7 @@ show(drawings.draw_removal(losses, whole_loss),
      "and a dashed line for the whole model.", name="05_removal")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the tallest bar first and ask which layer it is in. Then ask why no single head of the other layer is missed as much.
+# Read the tallest bar first and ask which layer it is in. Then ask why no single head of the other layer is missed as much. Where a bar is higher than guessing would be, the heads above were misled, and the model is sure of the wrong symbol.
 #
 # This is the difference between a pattern and a cause. Two minutes.
 
@@ -561,7 +561,7 @@ def writes(model: Llama) -> str:
 print("right:", writes(variant()), "\n\nwrong:", writes(variant(tiled=True)))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask what a user would report: "the model is badly trained". Some words survive, others are none, and no line of the log is red.
+# Ask what a user would report: "the model is badly trained". Some words survive, others are not English, and no line of the log is red.
 #
 # Two minutes.
 
@@ -590,7 +590,7 @@ for n_kv in (8, 4, 2, 1):
 #
 # The mask is missing; the root of the head size is forgotten; the cache starts at slot one and leaves slot zero empty. Each is one line, and none raises an error.
 #
-# **Predict.** Order them by the loss on held-out text. Then say for each whether a reader of its generated text would notice.
+# **Predict.** Order them by the loss on held-out text. Then say for the first two whether they still write the same text.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect the missing mask to be called fatal for writing. Here it writes the very same text: a single new token has no future to look at, and only the prompt, which is short, is misread. In training it would be fatal, since the answers are in view.
@@ -620,14 +620,14 @@ table(rows, ["attention", "loss (nats)", "logits off by", "text it writes"],
       "Four models of equal weights", number_format=".3f")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The last line is the dangerous one: the loss hardly moves. Only the equality with the plain reading exposes it, and causality exposes the missing mask.
+# The last line is the dangerous one: the loss hardly moves, and it may even fall a little, perhaps since an empty slot lets a head read nothing. Only the equality with the plain reading exposes it, and causality exposes the missing mask.
 #
 # The text of the last case was not generated, since generate makes its own cache. Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Use it: what does sharing cost the tiny models?
 #
-# Four query heads with four, two or one key-value heads. What sharing saves in parameters goes into the feed-forward layer, as in the paper, so all three are equally large. Three seeds of each.
+# Four query heads with four, two or one key-value heads. What sharing saves in parameters goes into the feed-forward layer, as in the paper, so all three are of nearly the same size. Three seeds of each.
 #
 # **Predict.** Order them by held-out loss. Will the intervals exclude zero?
 
@@ -649,14 +649,14 @@ table(rows, columns, "Held-out loss, three seeds of each", number_format=".3f")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-uniques", "predict"]
 # ## At 70B: sharing decides how many can be served
 #
-# Eight cards of 80 GB hold the weights in 16 bits. What is left is cache, for texts of {{fact:context_length}} tokens.
+# Eight cards of 80 GB hold the weights in 16 bits. What is left is cache, here counted as one memory, for texts of {{fact:context_length}} tokens.
 #
 # **Predict.** How many texts fit at once with 64, with 8 and with 1 key-value head?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The same function as at the beginning, on the same configuration. Expect guesses of thousands for all three.
 #
-# More texts at once means that one fetch of the weights serves more readers: this is what throughput is. Three minutes.
+# More texts at once means that one fetch of the weights serves more readers: this is what throughput is. One memory is a simplification that flatters the single head, and the next slide takes it back. Three minutes.
 
 # %% tags=["result", "remove-input"]
 room = 8 * 80 * 10**9 - 2 * big.parameter_count()  # bytes left for the cache
@@ -673,7 +673,9 @@ show(drawings.draw_budget(room, big.max_seq_len, height=3.6),
 # **Predict.** Counted per card, how much smaller is the cache of multi-query attention than that of eight groups?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The paper gives this as one of its reasons. With one head for all, each of the eight cards keeps a copy, and the saving is gone while the loss in quality stays.
+# The paper gives this as one of its reasons. With one head for all, each of the eight cards keeps a copy. The saving over eight groups is gone, and what it may cost in quality stays. So the largest count of the last slide falls to that of eight groups.
+#
+# The paper names another way, to deal out the texts of a batch in place of the heads, and sets it aside: it needs more texts than cards, and traffic between the cards.
 #
 # Two minutes.
 
@@ -689,7 +691,7 @@ table(rows, ["attention", "key-value heads", "MiB on one card",
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper reports: about as good as no sharing
 #
-# Three models of {{fact:attn_ablation_setup.model_size}}, trained on {{fact:attn_ablation_setup.tokens}} tokens each. The feed-forward layer is widened by {{fact:attn_ablation_ffn.MQA}} and {{fact:attn_ablation_ffn.GQA}} to keep the sizes equal. One run of each, no intervals: differences of a point mean little.
+# Three models of {{fact:attn_ablation_setup.model_size}}, trained on {{fact:attn_ablation_setup.tokens}} tokens each. The feed-forward layer is widened {{fact:attn_ablation_ffn.MQA}} times for multi-query (MQA) and {{fact:attn_ablation_ffn.GQA}} times for grouped (GQA), to match multi-head (MHA) in size. One run of each, no intervals: differences of a point mean little.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask which row they would choose from this table alone. There is no clear winner in quality, and that is the finding: the cache decides. Multi-head ran out of memory at a batch of 128 with two thousand tokens of context, the others went on.
@@ -712,7 +714,7 @@ table(means, ["variant", "mean of all eleven tasks"],
 # Llama 3 has {{context:models.llama3-8b.kv_heads}} key-value heads even in its smallest model. The first Mistral 7B read the last {{context:mistral.swa.window}} tokens only in each layer and overwrote the rest; Gemma 2 has such layers in turn with full ones. DeepSeek keeps one short vector per token, from which keys and values are computed again. Multi-head models can be converted: average the heads of a group, and train on for {{context:papers.gqa.uptraining_alpha|.0%}} of the steps.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# All three ideas attack the same product: layers, heads, tokens, bytes. Ask which factor each one makes smaller. Quantised caches take the last factor.
+# All three ideas attack the same product: layers, heads, numbers per head, tokens, bytes. Ask which factor each one makes smaller; the short vector of DeepSeek replaces heads and numbers per head together. Quantised caches take the last factor.
 #
 # Two minutes.
 
@@ -782,7 +784,7 @@ checks.check_cache_bytes(cache_bytes)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 4: append to rows of different lengths (8 minutes)
 #
-# Row `r` of `keys` holds `lengths[r]` tokens. Write the new ones of each row behind them, in place or in a copy, and return the result.
+# Row `r` of `keys` holds `lengths[r]` tokens, with free slots behind them. Write the new ones of each row there, in place or in a copy, and return all of it, slots that stay free included.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A loop over rows is a fine answer. The short one needs two index tensors that broadcast: row numbers as a column, slots as a table.
@@ -805,7 +807,7 @@ checks.check_append(append)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
-# Attention is a dictionary that answers with a mean. Its keys and values never change, so they are kept; kept they fill the memory, so heads share them. Three equalities prove it right: with torch, with no cache, and with another future. A pattern that looks like a function is tested by taking it away.
+# Attention is a dictionary that answers with a mean. Its keys and values never change, so they are kept; what is kept fills the memory, so heads share it. Three equalities test it: with torch, with no cache, and with another future. A pattern that looks like a function is tested by taking it away.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for a bug that hides. They have seen three today: the empty slot in the loss, the missing mask in the written text, and heads dealt out in turn in a test with one key-value head.

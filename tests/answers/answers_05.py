@@ -27,6 +27,10 @@ def whole_block(first, length, n_keys):
     return (torch.arange(n_keys) < first + length).expand(length, -1)
 
 
+def at_the_end(first, length, n_keys):
+    return torch.ones(length, n_keys).tril(n_keys - length).bool()
+
+
 def tiled(key, n_heads):
     return key.repeat(1, 1, n_heads // key.shape[2], 1)
 
@@ -59,6 +63,14 @@ def one_text(config, texts, length):
     return 4 * config.n_layers * length * config.n_kv_heads * config.head_dim
 
 
+def one_head(config, texts, length):
+    return 4 * config.n_layers * texts * length * config.head_dim
+
+
+def one_group(config, texts, length):
+    return one_head(config, texts, length) * (config.n_heads // config.n_kv_heads)
+
+
 def thirty_two_bits(config, texts, length):
     return 4 * keys_alone(config, texts, length)
 
@@ -71,6 +83,10 @@ def written(keys, starts, new):
 
 def one_too_far(keys, lengths, new):
     return written(keys, lengths + 1, new)
+
+
+def one_too_early(keys, lengths, new):
+    return written(keys, lengths - 1, new)
 
 
 def at_the_longest(keys, lengths, new):
@@ -101,6 +117,7 @@ WRONG = {
         (forbidden, "True where reading is forbidden"),
         (turned_round, "the future and not the past"),
         (whole_block, "sees the whole block"),
+        (at_the_end, "at the end of the keys"),
     ],
     "expand_heads": [
         (tiled, "dealt out in turn"),
@@ -113,10 +130,13 @@ WRONG = {
         (of_query_heads, "that counts query heads"),
         (one_layer, "every layer"),
         (one_text, "every text"),
+        (one_head, "every key-value head keeps its own"),
+        (one_group, "query heads of one group"),
         (thirty_two_bits, "32-bit"),
     ],
     "append": [
         (one_too_far, "one slot too far"),
+        (one_too_early, "one slot too early"),
         (at_the_longest, "end of the longest"),
         (like_the_first, "where the first one ends"),
         (from_the_start, "at the beginning"),

@@ -38,6 +38,8 @@ def check_block_mask(block_mask: Callable[[int, int, int], Tensor]) -> None:
                 where(lambda row, key: key > first + row),
             "your tokens see the future and not the past: turn the comparison round":
                 where(lambda row, key: key >= first + row),
+            "your block stands at the end of the keys: its first row stands at first":
+                where(lambda row, key: key <= n_keys - length + row),
             "all rows may read the same keys in yours: each row stands one further":
                 where(lambda row, key: key <= first),
             "your first row already sees the whole block: it must not see the tokens "
@@ -74,9 +76,10 @@ def check_expand_heads(expand_heads: Callable[[Tensor, int], Tensor]) -> None:
 
 def check_cache_bytes(cache_bytes: Callable[[LlamaConfig, int, int], int]) -> None:
     """Bytes of keys and values in 16-bit numbers."""
-    shapes = ((128, 7, 8, 2), (64, 3, 4, 1), (96, 5, 6, 6))
+    # the first shape gives every mistake a factor of its own
+    shapes = ((240, 7, 15, 3), (64, 3, 4, 1), (96, 5, 6, 6))
     for (dim, layers, heads, kv_heads), texts, length in zip(
-            shapes, (3, 2, 5), (100, 7, 11)):
+            shapes, (11, 2, 5), (100, 7, 11)):
         config = LlamaConfig(512, dim, layers, heads, n_kv_heads=kv_heads)
         answer = call(cache_bytes, config, texts, length)
         if isinstance(answer, Tensor) and answer.numel() == 1:
@@ -93,6 +96,9 @@ def check_cache_bytes(cache_bytes: Callable[[LlamaConfig, int, int], int]) -> No
             "every text in the batch keeps its own": truth / texts,
             "that counts query heads: only key-value heads are kept":
                 truth * heads // kv_heads,
+            "every key-value head keeps its own": truth / kv_heads,
+            "that counts the query heads of one group: what is kept are the key-value "
+            "heads": truth * heads / kv_heads**2,
             "the cache grows with the length, not with its square": truth * length,
             "that is bits: eight make a byte": 8 * truth,
         }
@@ -105,7 +111,7 @@ def _written(stored: Tensor, new: Tensor, starts: list[int]) -> Tensor:
     result = stored.clone()
     for row, start in enumerate(starts):
         for step in range(new.shape[1]):
-            if 0 <= start + step < ROOM:
+            if start + step < ROOM:  # -1 is the last slot, as torch counts
                 result[row, start + step] = new[row, step]
     return result
 

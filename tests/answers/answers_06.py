@@ -40,6 +40,16 @@ def normed_stream(x, first_norm, attention, second_norm, ffn):
     return x + ffn(x)
 
 
+def one_norm(x, first_norm, attention, second_norm, ffn):
+    x = x + attention(first_norm(x))
+    return x + ffn(first_norm(x))
+
+
+def parallel_one_norm(x, first_norm, attention, second_norm, ffn):
+    seen = first_norm(x)
+    return x + attention(seen) + ffn(seen)
+
+
 def exchanged(x, first_norm, attention, second_norm, ffn):
     x = x + attention(second_norm(x))
     return x + ffn(first_norm(x))
@@ -87,6 +97,13 @@ def nothing_left(probabilities, p):
     return kept / kept.sum(dim=-1, keepdim=True)
 
 
+def keeps_one_more(probabilities, p):
+    ranked, order, total = _sorted(probabilities)
+    ranked = ranked.masked_fill(total - ranked > p, 0.0)
+    kept = torch.zeros_like(ranked).scatter(-1, order, ranked)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
 def unsorted(probabilities, p):
     before = probabilities.cumsum(dim=-1) - probabilities
     kept = probabilities.masked_fill(before >= p, 0.0)
@@ -119,15 +136,17 @@ WRONG = {
         (no_second_sum, "around the feed-forward"), (norm_after, "order of 2017"),
         (parallel, "parallel block"), (normed_stream, "normed copy"),
         (exchanged, "exchanged"), (other_order, "comes second"),
+        (one_norm, "before both parts"), (parallel_one_norm, "one norm for both"),
         (in_place, "x itself was changed"),
     ],
     "top_p": [
         (not_rescaled, "sum to one"), (still_sorted, "sorted order"),
         (drops_crossing, "crosses p"), (nothing_left, "always stays"),
-        (unsorted, "sort by probability"),
+        (unsorted, "sort by probability"), (keeps_one_more, "exactly p"),
     ],
     "texts_that_fit": [
-        (fit(copies=1), "two tensors"), (fit(byte=1, weight=1), "one byte a value"),
+        (fit(copies=1), "two tensors"), (fit(byte=1), "every number takes two bytes"),
+        (fit(byte=1, weight=1), "one byte a value"),
         (fit(weight=1), "two bytes each"), (fit(byte=4, weight=4), "32 bits"),
         (fit(keep_weights=False), "need room"), (fit(up=True), "round down"),
         (fit(per_layer=False), "every layer"), (negative, "does not fit on one"),

@@ -81,7 +81,7 @@ def _orders(x: Tensor, first_norm: Layer, attention: Layer, second_norm: Layer,
         "the sum around the feed-forward layer is missing": ffn(second_norm(after)),
         "that is the order of 2017, the norm after the sum: Llama's stands before the "
         "part": second_norm(post + ffn(post)),
-        "that is the parallel block of GPT-J: here the feed-forward layer reads the "
+        "that is a parallel block of two norms: here the feed-forward part reads the "
         "stream after attention has added to it":
             x + attention(first_norm(x)) + ffn(second_norm(x)),
         "you add to the normed copy: the stream itself is never normalised":
@@ -91,6 +91,11 @@ def _orders(x: Tensor, first_norm: Layer, attention: Layer, second_norm: Layer,
             early + attention(first_norm(early)),
         "the second norm is missing: the feed-forward layer reads through it":
             after + ffn(after),
+        "the first norm stands before both parts: the feed-forward layer reads through "
+        "the second": after + ffn(first_norm(after)),
+        "that is the parallel block of GPT-J, with one norm for both parts: here the "
+        "feed-forward layer reads the new stream, through its own norm":
+            after + ffn(first_norm(x)),
         "the norms are missing: every part reads through one":
             x + attention(x) + ffn(x + attention(x)),
     }
@@ -129,7 +134,7 @@ def _cut(row: list[float], p: float, how: str) -> list[float]:
     kept, total = [0.0] * len(row), 0.0
     for i in order:
         above = {"crossing": total + row[i] > p, "threshold": row[i] < p,
-                 "tail": total < 1 - p}.get(how, total >= p)
+                 "tail": total < 1 - p, "late": total > p}.get(how, total >= p)
         total += row[i]
         if not above:
             kept[i] = row[i]
@@ -168,6 +173,11 @@ def check_top_p(top_p: Callable[[Tensor, float], Tensor]) -> None:
         diagnose(answer, by("right", p), slips, f"top_p with p = {p}")
         expect(close(rows, given), "the probabilities themselves were changed: return "
                "new ones")
+    exact = [0.25, 0.0625, 0.5, 0.1875]  # sums without rounding: 0.75 after two
+    right, late = (torch.tensor([_cut(exact, 0.75, how)]) for how in ("right", "late"))
+    diagnose(call(top_p, torch.tensor([exact]), 0.75), right, {
+        "one token too many where the sum is exactly p: the set has reached it": late,
+    }, "top_p where a sum is exactly p")
     diagnose(call(top_p, rows, 1.0), given.double(), {},
              "top_p with p = 1, which keeps everything,")
     passed("the smallest set that reaches p, rescaled, every token in its place")
@@ -185,7 +195,8 @@ def check_texts_that_fit(texts_that_fit: Callable[..., int]) -> None:
         case = (weights, layers, kv_heads, head_dim, length, memory)
         answer = call(texts_that_fit, *case)
         diagnose(answer, left // cache, {
-            "keys and values are two tensors: one of them is missing":
+            "a factor of two is missing in the cache: keys and values are two tensors, "
+            "and every number takes two bytes":
                 left // (cache // 2),
             "16 bits are two bytes: you counted one byte a value":
                 (memory - weights) // (cache // 2),

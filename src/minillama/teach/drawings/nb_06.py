@@ -201,7 +201,7 @@ def draw_weights(shapes: Mapping[str, Mapping[str, int]]) -> Figure:
     ax.set_yticks(range(len(shapes)), list(shapes))
     ax.invert_yaxis()
     ax.set(xlabel="share of all weights (%)", xlim=(0, 100), ylabel="model")
-    ax.set_title("Two thirds are feed-forward, at 70B four fifths", pad=34)
+    ax.set_title("Most weights are feed-forward, at 70B four fifths", pad=34)
     ax.legend(ncols=5, loc="lower left", bbox_to_anchor=(-0.02, 0.98), fontsize=11,
               columnspacing=1.0, handlelength=1.2)
     return fig

@@ -60,7 +60,7 @@ assert abs(loss - math.log(1024)) < 0.1
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The text is a small world in which every truth is known
 #
-# Llama 2 read {{fact:pretrain_tokens}} tokens of public text, in a mixture that the paper does not disclose. Ours comes from the Pasture: a seeded generator of eleven kinds of documents about animals on a farm. An owl says hoot in all of them. What Olive the owl likes stands in one document only.
+# Llama 2 read {{fact:pretrain_tokens}} tokens of public text, in a mixture that the paper does not disclose. Ours comes from the Pasture: a seeded generator of eleven kinds of documents about animals on a farm. An owl says hoot in all of them. What Olive the owl likes is true in one document only.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Stress the two sorts of truth: what can be learnt by heart, and what has to be read off the page. The end of this notebook measures both.
@@ -85,7 +85,7 @@ table(rows, ["kind", "share", "how one begins"], "Eleven kinds of documents")
 # **Predict.** If nothing were held out, in how many of the training texts would both meet by chance: none, a few, or dozens? And does the pair stand in more or in fewer of the held-out texts than chance would put there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The product of the two shares, times the number of documents, is what chance would give.
+# The product of the two shares, times the number of documents, is what chance would give. A training text never holds such a pair, and each held-out text has at least one, of whichever animal and thing; so this pair is commoner there. Sums are held out in the same way, one pair of addends in ten.
 #
 # For real corpora nobody can do this, which is why contamination is a chapter of its own in the paper's appendix. Three minutes.
 
@@ -127,12 +127,12 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: cut one token more than is read
 #
-# Both steps look harmless. The second half of this notebook forgets the shift, and then the mask of targets that should not count, and shows what the loss looks like.
+# The first two steps look harmless. The second half of this notebook forgets the shift, and then the mask of targets that should not count, and shows what the loss looks like.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask why the slice ends at plus one. The last input needs a target as well.
 #
-# One minute.
+# The third step is for texts of which only a part is to be learnt: the lessons before the long run, and in the next notebook the answers of a chat. One minute.
 
 # %% tags=["formal", "remove-input"]
 algorithm("window")
@@ -165,7 +165,7 @@ print(f"{n} windows, {int(masked.sum())} targets masked")
 # The loss $\mathcal{L}$ is in nats for each token. Perplexity $e^{\mathcal{L}}$ is the number of equally likely pieces that would be as surprising. Both depend on the tokenizer: longer pieces, larger loss. Bits per character divide by what every tokenizer agrees on.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The fifth figure of the paper labels its axis perplexity and shows values that can only be nats: about one and a half. Ask what a perplexity of one and a half would mean.
+# The fifth figure of the paper labels its axis perplexity and shows values that can hardly be anything but nats: about one and a half. Ask what a perplexity of one and a half would mean.
 #
 # Torch's cross entropy is the independent witness in the cell. Two minutes.
 
@@ -288,7 +288,7 @@ algorithm("train_step")
 # **Predict.** By how much may our weights differ from the package's after five steps?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The paper does not say what is decayed. The difference is only rounding. If they say "a bit, Adam is chaotic": yes, over thousands of steps, and then the first steps still agree.
+# The paper does not say what is decayed. The difference is rounding, and larger than they expect of it: where a gradient is next to nothing, the quotient of AdamW enlarges its last digits. If they say "a bit, Adam is chaotic": yes, over thousands of steps, and then the first steps still agree.
 #
 # Two minutes.
 
@@ -319,16 +319,16 @@ print(f"five steps, {len(gaps)} weights: largest difference {max(gaps):.0e}")
 assert max(gaps) < 1e-3
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## The run leads from guessing to Pasture English
+# ## The run leads from nonsense to Pasture English
 #
-# The log of the tiny model, trained with {{fact:opt_pretrain.optimizer}} as above. Before this run it had a thousand steps of lessons: questions about short texts, of which only the answers earned a loss. Given everything at once, a model of this size learns to tell stories and never to look anything up; we tried. Llama 2 has no such stage, and no need of one.
+# The log of the tiny model, trained with {{fact:opt_pretrain.optimizer}} as above. Before this run it had a thousand steps of lessons: questions about short texts, of which only the answers earned a loss. They are meant to teach a model of this size to look things up before it learns to tell stories; how far they got, a later slide measures. The paper reports no such stage for Llama 2.
 #
 # **Predict.** Draw training loss and held-out loss. Where do they begin, and how far apart do they end?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The lessons began at the logarithm of the vocabulary, as they must. This run begins above it: who has met answers only is sure of answers everywhere.
 #
-# Let two students draw. Most draw a gap that opens: they have seen overfitting. Here no text is read twice, so there is nothing to overfit to.
+# Let two students draw. Most draw a gap that opens: they have seen overfitting. Here no window is read twice, so there is little to overfit to. Some short texts do come back, since the generator writes a few of them again, and the lessons already had others.
 #
 # Ask where the curve would be if the shift had been forgotten. Near zero: the eye likes that better. Four minutes.
 
@@ -350,14 +350,14 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Yardsticks: how good is a table of counts?
 #
-# A loss means nothing alone. An $n$-gram counts which piece followed the last $n - 1$ pieces in the training text, and leans on the shorter count where the longer one is thin: $p_n = (c + 3\, p_{n-1}) / (c_{\text{context}} + 3)$.
+# A loss means nothing alone. An $n$-gram counts which piece followed the last $n - 1$ pieces in the training text, and leans on the shorter table where the count $c$ is thin: $p_n = (c + 3\, p_{n-1}) / (c_{\text{context}} + 3)$, where $c_{\text{context}}$ counts those $n - 1$ pieces alone.
 #
 # **Predict.** How long must the context of the table be to come near the tiny Llama?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # These yardsticks know nothing of our model or its code. Whoever trains without them cannot tell learning from counting.
 #
-# The Pasture is formulaic, so tables do well. Three minutes.
+# The Pasture is formulaic, so tables do well. None comes near, and the longest is no better than the one before: many contexts of four pieces are new or rare in the training text. Three minutes.
 
 # %% tags=["remove-input"]
 def lookup(known: Tensor, asked: Tensor) -> Tensor:
@@ -407,7 +407,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Perplexity averages over all tokens, and most tokens of a story are grammar. So a document may be easy and its only interesting token wrong.
 #
-# Expect stories to be called hard, because they are long. Forty documents are few: do not read a ranking out of neighbours. Three minutes.
+# Expect stories to be called hard, because they are long. Forty documents are few: do not read a ranking out of neighbours. Some of the forty short questions stand in the training text word for word, so the first dot of their row is partly memory. Three minutes.
 
 # %% tags=["result", "remove-input"]
 found = {}
@@ -435,7 +435,7 @@ show(
 # **Predict.** In which order will these appear, if all of them do: words, sentences, the form of a document, a correct sum?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the columns downwards. The form of a document is there early. Ask at which step, if at any, what is said becomes true.
+# Read the columns downwards. A story finds its form, a title and then an opening, while the answer to the sum is a number from the start: the lessons had sums. Ask at which step, if at any, what is said becomes true; in the runs that we saw the form came and the right sum did not.
 #
 # Ask for the answer to the sum: twelve. Nobody told the model that it matters more than the full stop. Three minutes.
 
@@ -460,7 +460,7 @@ table(rows, ["step", prompts[0], prompts[2]], "What the model wrote while it lea
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The loss has just beaten every table of counts. Of a hundred tokens perhaps three carry the answer, so a model can guess at these and the curve still looks finished.
 #
-# What it can do carries over to pairs it never saw; sums may differ, since a sum can be learnt by heart. Reading needs a head that finds the name and copies what stands behind it, and such heads form late. Where the last column says so, nothing is shown: that is not the same as shown to be a coin.
+# What it can do carries over to pairs it never saw; sums may differ, since a sum can be learnt by heart. Reading needs a head that finds the name and copies what stands behind it, and such heads form late. "Not shown" is not the same as shown to be a coin. A share clearly below one half, as a sum against one off may have for held-out pairs, is no coin either: there the model prefers the neighbour of the right result.
 #
 # Ask why a result that is seven too many would be a bad wrong answer: large results are rare, so a model that ignores the sum still avoids them. Here each result is right once and wrong once. Four minutes.
 
@@ -548,10 +548,10 @@ assert not torch.equal(inputs[:, 1:], targets[:, :-1])  # the check
 #
 # Many loops take one document a row and fill up with padding. Llama's tokenizer has no padding piece, so the end mark is used. Whoever forgets the mask asks the model to foresee padding.
 #
-# **Predict.** About half of the targets are padding. What does the reported loss do?
+# **Predict.** More than half of the targets are padding. What does the reported loss do?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It falls faster, since the padding is soon foreseen, and a team that compares with another team reports half the loss.
+# It reads far too low, since the padding is soon foreseen: whoever compares with another team reports about half the loss, or less.
 #
 # The opposite slip masks every end mark, the true one too; then the model never stops. Three minutes.
 
@@ -578,12 +578,12 @@ print(f"reported {losses[-1]:.2f}, on real tokens {honest:.2f}; the check: "
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: gradients that are never cleared
 #
-# Torch adds each gradient to the last. Without `zero_grad` every step walks along the sum of all gradients since the beginning, and clipping keeps the length of that sum decent.
+# Torch adds each gradient to what is there. Without `zero_grad` every step walks along a pile: the new gradient on top of what is left of all earlier ones. Clipping cuts the pile itself back where it is longer than one.
 #
 # **Predict.** Does the loss explode, stand still, or fall?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It falls, only more slowly: a sum of all gradients is a momentum that never forgets. Without the clip the loss stops falling within these sixty steps and climbs again.
+# It falls, only more slowly. The pile is a second momentum under AdamW's own, and since the clip shrinks it in place, old gradients fade. Without the clip it is the plain sum of all gradients and forgets nothing; then the loss stops falling within these sixty steps and climbs again.
 #
 # Expect "explode". The check uses a rate of zero: the same batch twice must give the same norm twice. Three minutes.
 
@@ -609,7 +609,7 @@ for step in (train_step, never_cleared):  # the check: same batch, rate zero
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: weight decay that pulls on the gains
 #
-# `AdamW(model.parameters(), weight_decay=...)` decays everything. A gain of a norm should be near one, and now it is drawn to zero. In a short run nobody sees it.
+# `AdamW(model.parameters(), weight_decay=...)` decays everything. A gain of a norm begins at one and has no reason to be zero, and now it is drawn there. In a short run nobody sees it.
 #
 # **Predict.** A gain that no gradient touches: what is left of it after the {{fact:pretrain_tokens}} tokens of Llama 2 7B?
 
@@ -730,7 +730,7 @@ single = {name: gap for group, gaps in groups.items() if group != "ladder"
           for name, gap in gaps.items()}
 holds(single["learned positions"].low > 0 and max(
     single, key=lambda name: single[name].mean) == "learned positions",
-    "of the single exchanges learned positions cost most")
+    "of the single exchanges learned positions have the largest mean, above zero")
 holds(sum(g.low <= 0 for g in single.values()) >= 3, "several intervals cross zero")
 show(
     drawings.draw_ablations(groups),
@@ -743,12 +743,14 @@ show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What three short runs can say, and what they cannot
 #
-# One learning rate for all, and 160 steps. A variant that fails here fails **at this rate** and in this time: learned positions cost most, and a table of positions is just what a short run has no time to learn.
+# One learning rate for all, and 160 steps. A variant that fails here fails **at this rate** and in this time. Learned positions have the largest mean of the single exchanges, yet they are not shown to be worse than no positions: a table has had little time to be learnt.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them read one row in a full sentence, with the word "interval" in it. Where the last column says no, the sentence is: we cannot tell.
 #
-# Llama 2 is not best in every row, and we did not look for a seed in which it is: these are small models and short runs. Three minutes.
+# Llama 2 is not best in every row, and we did not look for a seed in which it is: these are small models and short runs. An interval that ends right beside the line settles little: there are ten of them, each is wrong one time in twenty, and on another machine its end may lie on the other side.
+#
+# The ladder does not rise rung by rung. If they ask: GPT-2 has the larger mean loss than the Transformer of 2017, and it is the one with learned positions. Three minutes.
 
 # %% tags=["remove-input"]
 rows = []
@@ -759,6 +761,9 @@ for name in dict.fromkeys(n for names in ablations.GROUPS.values() for n in name
         "no" if not gap.excludes(0) else "worse" if gap.mean > 0 else "better")
     rows.append([name, sum(ablated[name]) / 3, shown, verdict])
 rows.sort(key=lambda row: row[1])
+holds(not intervals.paired_difference(
+    ablated["learned positions"], ablated["no positions"]).excludes(0),
+    "learned positions are not shown to be worse than no positions")
 table(rows, ["variant", "loss (nats)", "above Llama 2, 95% interval", "shown?"],
       "Held-out loss of small models of equal size, three seeds", ".2f")
 
@@ -832,14 +837,14 @@ algorithm("shared_step")  # add up surprises, never means
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## How the models before differ: few tokens for many parameters
 #
-# Chinchilla found that a fixed sum of arithmetic is best spent on about twenty tokens for each parameter. The architecture hardly changed between the rows of the next table. This number did.
+# Chinchilla found that a fixed sum of arithmetic is best spent on about twenty tokens for each parameter. The models of the next table share most of their architecture. In this number they lie far apart.
 #
 # **Predict.** How many tokens did Llama 2 7B read for each parameter? And the tiny model of this notebook?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Chinchilla's rule is the cheapest way to a loss in training. Whoever serves the model to millions prefers a small one trained too long.
 #
-# Ours stopped below twenty. Whether more tokens would teach it what it cannot do is an experiment and no conclusion from this table. Three minutes.
+# Ours stopped below twenty, also if the lessons are counted, which the table leaves out: they had about as many tokens again, of which only the answers earned a loss. Whether more tokens would teach it what it cannot do is an experiment and no conclusion from this table. Three minutes.
 
 # %% tags=["result", "remove-input"]
 def amount(text: str) -> float:
@@ -870,7 +875,7 @@ table(rows, ["model", "parameters", "tokens", "tokens per parameter"],
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Do not attribute a column to a single change: data, amount, context and attention changed together, and the paper has no ablation of the data. Forty per cent holds against the larger two of Llama 1.
 #
-# Figure 5's axis says perplexity; the values are nats, read off a figure. The math column, left out here, is GSM8K alone for the smaller two, a slip in the paper. Four minutes.
+# Figure 5's axis says perplexity; the values are read off it, and as nats they make sense. The math column, left out here, is GSM8K alone for the smaller two, a slip in the paper. Four minutes.
 
 # %% tags=["remove-input"]
 columns = ["family", "params", "context length (tokens, as printed)", "GQA",
@@ -970,7 +975,7 @@ checks.check_tonnes(tonnes)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
-# Targets are inputs, shifted and masked. A fresh model's loss is the logarithm of the vocabulary, and a loss that falls too well is a bug until shown otherwise. Hold out combinations, count what an $n$-gram can do, and ask questions, since a mean over all tokens hides the few that matter. Six operations for each parameter and token give the whole bill.
+# Targets are inputs, shifted and masked. A fresh model's loss is the logarithm of the vocabulary, and a loss that falls too well is a bug until shown otherwise. Hold out combinations, count what an $n$-gram can do, and ask questions, since a mean over all tokens hides the few that matter. Six operations for each parameter and token are where the bill begins.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for the first thing they would look at in somebody else's training run. Good answers: the first loss, decoded targets, the number of targets that earn loss, a yardstick.

@@ -87,6 +87,16 @@ def no_warmup_fails(step, total, peak, warmup):
     return schedule(step, total, peak, max(warmup, 1)) / (1 if warmup else 2)
 
 
+def one_ahead(step, total, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return schedule(step, total, peak, warmup, origin=warmup - 1)
+
+
+def never_without(step, total, peak, warmup):
+    return schedule(step, total, peak, max(warmup, 1))
+
+
 def mean_of_means(sums, counts):
     return math.exp(sum(s / n for s, n in zip(sums, counts)) / len(sums))
 
@@ -163,6 +173,7 @@ WRONG = {
         (from_zero, "wasted"), (to_zero, "ends at zero"), (floored, "early"),
         (early, "began at step zero"), (one_short, "total - 1"),
         (cold, "no warm-up in it"), (no_warmup_fails, "without warm-up"),
+        (one_ahead, "a step ahead"), (never_without, "the cosine begins at the first"),
     ],
     "perplexity": [
         (mean_of_means, "mean of means"), (mean_of_perplexities, "averaged"),

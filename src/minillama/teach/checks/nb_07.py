@@ -79,13 +79,17 @@ def check_rate(rate: Callable[[int, int, float, int], float]) -> None:
                 [max(r, peak / 10) if s >= warmup else r for s, r in enumerate(zero)],
             "the cosine began at step zero: it begins when the warm-up is over":
                 _rates(total, peak, warmup, origin=0),
+            "the cosine is a step ahead: step `warmup` still has the peak":
+                _rates(total, peak, warmup, origin=warmup - 1),
             "the last step does not land on the tenth: its number is total - 1":
                 _rates(total, peak, warmup, span=total - warmup),
             "that is a straight line down: half a cosine is asked for": line,
             "there is no warm-up in it": _rates(total, peak, 0),
         }, f"the rates of {total} steps")
-    expect(close(call(rate, 0, 10, 1.0, 0), 1.0),
-           "without warm-up the first step has the peak rate")
+    bare = [call(rate, step, 10, 1.0, 0) for step in range(10)]
+    expect(close(bare[0], 1.0), "without warm-up the first step has the peak rate")
+    expect(close(bare, _rates(10, 1.0, 0)),
+           "without warm-up the cosine begins at the first step")
     passed("a line up, half a cosine down, and a tenth at the very last step")
 
 

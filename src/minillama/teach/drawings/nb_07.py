@@ -69,7 +69,8 @@ def draw_curve(log: Sequence[Mapping[str, float]], fresh: float) -> Figure:
     kept = [r for r in log if "heldout" in r]
     ax.plot([r["step"] for r in kept], [r["heldout"] for r in kept], "o-",
             color=COLOURS["orange"], label="held-out combinations")
-    ax.set(xlabel="step", ylabel="loss (nats per token)", ylim=(0, fresh + 0.4))
+    top = max(fresh, *(r["loss"] for r in log), *(r["heldout"] for r in kept))
+    ax.set(xlabel="step", ylabel="loss (nats per token)", ylim=(0, top + 0.4))
     ax.set_title("Most is learnt early, and the two curves stay together")
     ax.legend(loc="center right")
     return fig
@@ -81,8 +82,9 @@ def draw_yardsticks(losses: Mapping[str, float]) -> Figure:
     for row, (name, loss) in enumerate(losses.items()):
         colour = "blue" if "Llama" in name else "grey"
         ax.barh(row, loss, color=COLOURS[colour])
-        ax.text(loss + 0.05, row, f"perplexity {math.exp(loss):.3g}", va="center",
-                fontsize=12)
+        perplexity = math.exp(loss)
+        shown = f"{perplexity:,.0f}" if perplexity > 100 else f"{perplexity:.3g}"
+        ax.text(loss + 0.05, row, f"perplexity {shown}", va="center", fontsize=12)
     ax.set_yticks(range(len(losses)), list(losses))
     ax.invert_yaxis()
     ax.set(xlabel="held-out loss (nats per token)",

@@ -34,7 +34,7 @@ torch.set_printoptions(precision=3, sci_mode=False)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Without a norm, every layer adds to what it was given
 #
-# A transformer is a sum: each layer reads the stream and adds its answer. Here are eighty random layers, as many as Llama 2 70B has, each of which hands on a vector about as large as it received.
+# A transformer is a sum: each layer reads the stream and adds its answer. Here are eighty random layers, as many as Llama 2 70B has, each of which answers with a vector about as large as the stream it read.
 #
 # **Predict.** A token enters with size one. How large is it after eighty layers: about one, about nine, or beyond a billion?
 
@@ -66,12 +66,12 @@ assert size(stream) > 1e9
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A sum of two equals is longer by the root of two, each time
 #
-# The answer of a layer is as large as its input and points somewhere else, so the sum grows by a factor of about $\sqrt 2$. Eighty factors of $\sqrt 2$ are a one with twelve zeros behind it.
+# The answer of a layer is about as large as its input and almost at a right angle to it, as random directions in many dimensions are, so the sum grows by a factor of about $\sqrt 2$. Eighty such factors come to about a one with twelve zeros behind it.
 #
-# A 16-bit float of the kind called float16 ends at 65,504. It would be full after thirty-two layers.
+# A 16-bit float of the kind called float16 ends at 65,504. A typical coordinate would pass it after about thirty-two layers.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask for the power: root two to the eighty is two to the forty.
+# Ask for the power: root two to the eighty is two to the forty. The largest coordinate is about three times the typical one, so the first overflow comes a few layers sooner.
 #
 # If somebody objects that training would find smaller weights: yes, and it would have to keep all eighty of them in balance. One minute.
 
@@ -124,16 +124,16 @@ show(
 #
 # RMSNorm divides a token by its root mean square. What is left is a direction. LayerNorm, its predecessor, first shifts the coordinates until their mean is zero.
 #
-# Move the sliders. A larger scale changes neither result. An offset, added to all coordinates, changes only RMSNorm.
+# Move the sliders. A larger scale changes neither result. An offset, added to all coordinates before the scale is applied, changes only RMSNorm.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Demo: scale first. Both norms stand still. Then the offset: LayerNorm stands still, RMSNorm moves.
 #
-# Ask: is that a weakness? Expect yes. Zhang and Sennrich measured that the shift is not what makes LayerNorm work; dropping it costs nothing. Four minutes.
+# Ask: is that a weakness? Expect yes. Zhang and Sennrich measured that the shift is not what makes LayerNorm work; dropping it cost nothing in their experiments. Four minutes.
 
 # %% tags=["remove-input"]
 frames(drawings.draw_bars, drawings.describe_bars,
-       scale=[0.5, 1, 2, 4], offset=[-2, -1, 0, 1, 2])
+       scale=[0.5, 1, 2, 3], offset=[-1, -0.5, 0, 0.5, 1])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### LayerNorm is RMSNorm of what is left after subtracting the mean
@@ -145,14 +145,14 @@ frames(drawings.draw_bars, drawings.describe_bars,
 # One subtraction, one mean and one bias are gone. The gain $g$ stays, one number for each coordinate, because after a division by the size some coordinates deserve to be louder.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Ask what happens to LayerNorm's output when the mean is already zero. Then the two are the same, and the check further down uses it.
+# Ask what happens to LayerNorm's output when the mean is already zero. Then the two are the same up to the bias, and the check further down uses it.
 #
 # Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]
 # ## The algorithm: four steps for each token
 #
-# No step looks at another token. That sentence looks harmless and is the most expensive one of this page, as a famous notebook shows later.
+# No step looks at another token. That sentence looks harmless, and to forget it is the costliest mistake on this page, as a famous notebook shows later.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let the class find the step numbers of the left in the source on the right. Ask which step could be left out without anybody noticing in float32: the first and half of the fourth.
@@ -200,7 +200,7 @@ print(tuple(mean_square.shape), mean_square[0, :, 0])
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Build it: divide, return to the caller's precision, apply the gain
 #
-# The whole norm is a function of four lines. Torch multiplies by the inverse root, `rsqrt`, because a product is cheaper than a quotient.
+# The whole norm is a function of four lines. It multiplies by the inverse root, `rsqrt`, because a product is cheaper than a quotient.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The order at the end is the reference's: back to the caller's precision first, then the gain. Other code multiplies first. In float32 the two are equal.
@@ -245,14 +245,14 @@ print("all three agree; without the gain the gap would be",
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two properties that need no other code
 #
-# Scaling a token changes nothing, and turning the whole space turns the result along: RMSNorm knows only lengths. LayerNorm fails the second, since its mean depends on the axes.
+# Scaling a token changes nothing, and turning the whole space turns the result along: without its gain, RMSNorm knows only lengths. LayerNorm fails the second, since its mean depends on the axes.
 #
 # The package is compared in the same cell, so that this page and `src` cannot part.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask how to get a random rotation: the Q of a QR decomposition of a random matrix.
 #
-# The second property is why people can rotate the stream of a trained Llama before quantising it, and undo it in the next matrix. Two minutes.
+# The second property is why people can rotate the stream of a trained Llama before quantising it, and undo it in the next matrix. They first multiply the gains into that matrix, as exercise 3 does, since gains other than one break the property. Two minutes.
 
 # %%
 ones = torch.ones(64)
@@ -303,12 +303,12 @@ assert torch.equal(before[:, :-1], after[:, :-1])
 #
 # We train the small model of the ablations twice on the same batches, once with each norm, in less than half a minute.
 #
-# **Predict.** Will the training loss of the broken model be worse, the same, or better?
+# **Predict.** Will the training loss of the broken model be clearly worse, much the same, or clearly better?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let them argue. Worse because it is a bug; better because it can look ahead.
 #
-# What comes out here is close, which is the lesson: nothing in the curve says "bug". Three minutes, including the run.
+# What comes out here is close, which is the lesson: nothing in the curve says "bug". It is one run of each, so which of the two ends a little lower means nothing. Three minutes, including the run.
 
 # %%
 class NormOverText(nn.Module):
@@ -366,10 +366,12 @@ for name, model in (("per token", honest), ("per text", broken)):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The check that exposes it is causality
 #
-# Change a token of the future and look at the logits of the past. In a causal model they do not move by one bit. This needs no reference, no loss and one line, and it finds leaks of every kind: a wrong mask, a wrong norm, a wrong shift.
+# Change a token of the future and look at the logits of the past. In a causal model they do not move by one bit. This needs no reference, no loss and one line, and it finds leaks of every kind inside a model: a wrong mask, a wrong norm, a wrong axis.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask what this bug does to generation: without a future, the sizes are others than in training, and a cache gives other numbers than a full pass.
+#
+# If somebody asks what it cannot see: targets that nobody shifted, so that each token is asked for itself. Then the leak is in the data, the model is causal, and the loss falls to almost nothing.
 #
 # Put this check into your first commit. One minute.
 
@@ -388,7 +390,7 @@ with torch.no_grad():
 #
 # Trained models carry a few coordinates that are hundreds of times larger than the rest. In float16 nothing beyond 65,504 exists.
 #
-# **Predict.** One coordinate is 300, the others about one. What does a norm computed in float16 give: a small error, infinity, or silence?
+# **Predict.** One coordinate is 300, the others about one. What does a norm computed in float16 give: a small error, infinity, or zero?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Work it out on the board: three hundred squared is ninety thousand, that is infinity in float16, the inverse root of infinity is zero.
@@ -515,7 +517,7 @@ def gradients_by_layer(placement: str, small: bool, seed: int) -> Tensor:
 # ### After the sum, everything hangs on the start
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the greatest distance between the two curves of one colour. In blue it is a factor of about ten, in the last layers; in orange almost a thousand, in the first.
+# Read the greatest distance between the two curves of one colour. In blue it is a factor of about ten, in the last layers; in orange about a thousand, in the first, and about ten in the last. Neither placement is free of the start; one depends on it far more.
 #
 # The model is fresh: nothing was learnt yet, so this is a property of the arrangement. Two minutes.
 
@@ -530,22 +532,22 @@ show(
     drawings.draw_gradients(curves),
     "Gradient norm against layer, logarithmic, for a fresh model of 24 layers. With "
     "the norm before the layer the curves of the two starts lie within a factor of "
-    "about ten; with the norm after the sum they lie a factor of almost a thousand "
-    "apart at the first layer and one at the last.",
+    "about ten; with the norm after the sum they lie a factor of about a thousand "
+    "apart at the first layer and of about ten at the last.",
     name="02_gradients",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Use it: what does the norm decide in the tiny model?
 #
-# Equal parameters up to the bias of LayerNorm, equal batches, three seeds. Only the norm or its place differs.
+# Equal batches, three seeds. Only the norm or its place differs, and LayerNorm pays for its biases with one unit of the feed-forward's width.
 #
 # **Predict.** Two layers deep, trained for a few seconds: will RMSNorm beat LayerNorm, lose, or can nobody tell? And the norm after the sum?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The honest expectation for RMSNorm against LayerNorm is "no difference". The claim of RMSNorm is that it is cheaper, never that it is better.
 #
-# If an interval contains zero, say that we cannot tell the two apart. Three minutes.
+# If an interval contains zero, say that three seeds cannot tell the two apart, which does not prove them equal. For the norm after the sum, recall that the gradients above were those of 24 layers; two layers may be too few to show a difference. Three minutes.
 
 # %% tags=["result", "remove-input"]
 losses, rows = stages.get("ablations"), []
@@ -565,7 +567,7 @@ table(rows, columns, "Held-out loss, three seeds of each", number_format=".2f")
 # **Predict.** On this machine, is RMSNorm faster, equal or slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Timings on a shared machine jump about; that is why we alternate and show a spread. Whatever comes out is a statement about two pieces of code on one processor: on a CPU this torch runs LayerNorm as one fused kernel, and RMSNorm as a square, a mean, an inverse root and products.
+# Timings on a shared machine jump about; that is why we alternate and show an interval for the mean ratio. It covers this run only: on another day the same machine may give another ratio, outside it. Whatever comes out is a statement about two pieces of code on one processor: on a CPU this torch runs LayerNorm as one fused kernel, and RMSNorm as a square, a mean, an inverse root and products.
 #
 # The argument for RMSNorm was made with both unfused, where every mean is a pass over memory. Two minutes.
 
@@ -584,15 +586,15 @@ for _ in range(15):
         spent.append(time.perf_counter() - start)
     ratios.append(spent[1] / spent[0])
 mean = interval(ratios)
-print(f"RMSNorm takes {mean.low:.2f} to {mean.high:.2f} times as long")
+print(f"RMSNorm takes {mean.low:.2f} to {mean.high:.2f} times as long on average")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## At 70B: a hundred and sixty-one norms, hardly any weights
 #
-# Two norms a layer and one at the end. We count their gains on the real configuration, and the share of the arithmetic at four operations for each coordinate.
+# A layer of the model has two parts, attention and feed-forward, with a norm before each; one more stands at the end. We count the gains on the real configuration, and the share of the arithmetic at four operations for each coordinate.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let them guess the share first. Expect "a few per cent" of the weights; it is two in a hundred thousand.
+# Let them put a number on "hardly any" first. Expect "one per cent" of the weights; it is two in a hundred thousand.
 #
 # The norm is limited by memory, not arithmetic: it reads and writes the stream once for very little work. That is why kernels fuse it into its neighbours. Two minutes.
 
@@ -636,7 +638,7 @@ paper.show_equation("rmsnorm")
 # RMSNorm for a tensor of any shape whose last axis holds the coordinates of a token. Compute in float32, return the precision of `x`.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The usual slips: no square root, the standard deviation in place of the root mean square, the epsilon outside the root, the mean over everything. The check names each.
+# The usual slips: no square root, the standard deviation in place of the root mean square, the epsilon outside the root, a division by `rsqrt`, the mean over everything. The check names each.
 #
 # Six minutes.
 
@@ -717,7 +719,7 @@ checks.check_is_causal(is_causal)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take home
 #
-# A norm before every layer gives each layer numbers of size one and leaves the stream alone. RMSNorm is LayerNorm without mean and bias, computed for each token by itself and in 32 bits. A norm that looks at other tokens looks into the future, and only a causality check will tell you.
+# A norm before every layer gives each layer numbers of size one and leaves the stream alone. RMSNorm is LayerNorm without mean and bias, computed for each token by itself and in 32 bits. A norm that looks at other tokens looks into the future; the loss does not tell you, a causality check does.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Ask each row for one check they would run on somebody else's norm. Good answers: gains other than one; a loud coordinate in half precision; change the last token.

@@ -19,6 +19,26 @@ def deviation(x, gain, eps):
     return x / (x.var(-1, keepdim=True, unbiased=False) + eps).sqrt() * gain
 
 
+def torch_variance(x, gain, eps):
+    return x / (x.var(-1, keepdim=True) + eps).sqrt() * gain
+
+
+def torch_deviation(x, gain, eps):
+    return x / (x.std(-1, keepdim=True) + eps) * gain
+
+
+def layer_normed(x, gain, eps):
+    return torch.nn.functional.layer_norm(x, x.shape[-1:], gain, None, eps)
+
+
+def by_inverse(x, gain, eps):
+    return x / torch.rsqrt(normed(x) + eps) * gain
+
+
+def over_time(x, gain, eps):
+    return x / (normed(x, 1) + eps).sqrt() * gain
+
+
 def over_text(x, gain, eps):
     return x / (normed(x, (1, 2)) + eps).sqrt() * gain
 
@@ -53,8 +73,12 @@ def bias_first(x, gain, bias, rms):
     return (rms(x - x.mean(-1, keepdim=True)) + bias) * gain
 
 
+def gain_inside(x, gain, bias, rms):
+    return rms((x - x.mean(-1, keepdim=True)) * gain) + bias
+
+
 def rows(weight, gain):
-    return weight * gain[:, None] if weight.shape[0] == len(gain) else weight * gain
+    return weight * gain[:, None]
 
 
 def divided(weight, gain):
@@ -73,6 +97,18 @@ def all_outputs(layer, x):
     changed = x.clone()
     changed[:, -1] += 1
     return torch.equal(layer(x), layer(changed))
+
+
+def one_before(layer, x):
+    changed = x.clone()
+    changed[:, -1] += 1
+    return torch.equal(layer(x)[:, -2], layer(changed)[:, -2])
+
+
+def to_zero(layer, x):
+    changed = x.clone()
+    changed[:, -1] = 0
+    return torch.equal(layer(x)[:, :-1], layer(changed)[:, :-1])
 
 
 def always(layer, x):
@@ -100,13 +136,17 @@ def spoils(layer, x):
 WRONG = {
     "my_rms_norm": [
         (no_root, "square root"), (eps_outside, "under the root"),
-        (deviation, "standard deviation"), (over_text, "whole text"),
+        (deviation, "standard deviation"), (torch_variance, "n - 1"),
+        (torch_deviation, "plus epsilon"), (layer_normed, "LayerNorm"),
+        (by_inverse, "multiply by it"), (over_time, "over time"),
+        (over_text, "whole text"),
         (no_gain, "gain is missing"), (half_squares, "overflow"),
         (stays_wide, "precision of x"),
     ],
     "layer_norm": [
         (no_mean, "nothing was subtracted"), (mean_after, "after the norm"),
         (mean_of_all, "all numbers"), (bias_first, "gain first"),
+        (gain_inside, "belongs behind"),
     ],
     "fold_gain": [
         (rows, "the columns"), (divided, "divided"), (untouched, "nothing changed"),
@@ -115,6 +155,7 @@ WRONG = {
     "is_causal": [
         (all_outputs, "that one may change"), (always, "passed as causal"),
         (tolerant, "faint leak"), (scales_only, "add something"),
-        (spoils, "work on a clone"),
+        (spoils, "work on a clone"), (one_before, "a reversal"),
+        (to_zero, "setting to zero"),
     ],
 }

@@ -27,6 +27,30 @@ def _deviation(row: list[float]) -> float:
     return math.sqrt(math.fsum((v - mean) ** 2 for v in row) / len(row))
 
 
+def _other_norms(x: Tensor, gain: Tensor, eps: float) -> dict[str, Tensor]:
+    """What is taken for RMSNorm: deviations, LayerNorm, the inverse root, an axis."""
+    wide, n = x.double(), x.shape[-1]
+    variance = _by_token(x, _deviation) ** 2
+    mean = _by_token(x, lambda row: math.fsum(row) / len(row))
+    with_less = variance * n / (n - 1)  # as torch's var and std have it
+    over_time = wide.pow(2).mean(dim=1, keepdim=True)
+    return {
+        "that is the standard deviation: RMSNorm does not subtract the mean":
+            wide / (variance + eps).sqrt() * gain,
+        "that is the standard deviation, with n - 1: RMSNorm does not subtract the "
+        "mean": wide / (with_less + eps).sqrt() * gain,
+        "that is the standard deviation plus epsilon: RMSNorm does not subtract the "
+        "mean, and epsilon belongs under the root":
+            wide / (with_less.sqrt() + eps) * gain,
+        "that is LayerNorm: RMSNorm does not subtract the mean":
+            (wide - mean) / (variance + eps).sqrt() * gain,
+        "you divide by rsqrt, which is the inverse already: multiply by it":
+            wide * (_by_token(x, _mean_square) + eps).sqrt() * gain,
+        "you take the mean over time: the coordinates of a token are the last axis":
+            wide / (over_time + eps).sqrt() * gain,
+    }
+
+
 def check_my_rms_norm(my_rms_norm: Callable[[Tensor, Tensor, float], Tensor]) -> None:
     """RMSNorm with gains other than one, an epsilon that matters, and float16."""
     generator = torch.Generator().manual_seed(2)
@@ -45,14 +69,13 @@ def check_my_rms_norm(my_rms_norm: Callable[[Tensor, Tensor, float], Tensor]) ->
             wide / (square.sqrt() + eps) * gain,
         "epsilon is missing, so a token of zeros would become nan":
             wide / square.sqrt() * gain,
-        "that is the standard deviation: RMSNorm does not subtract the mean":
-            wide / (_by_token(x, _deviation) ** 2 + eps).sqrt() * gain,
         "you take the mean over the whole text: each token is normalised by itself":
             wide / over_time * gain,
         "you take the mean over the whole batch: each token is normalised by itself":
             wide / everything * gain,
         "you take the sum of squares: the mean is asked for":
             wide / (6 * square + eps).sqrt() * gain,
+        **_other_norms(x, gain, eps),
     }, "my_rms_norm(x, gain, eps)")
     loud = torch.full((1, 4), 300.0, dtype=torch.float16)
     answer = call(my_rms_norm, loud, torch.ones(4, dtype=torch.float16), 1e-5)
@@ -88,6 +111,8 @@ def check_layer_norm(layer_norm: Callable[..., Tensor]) -> None:
         "you subtract the mean of all numbers: each token has its own":
             rms(wide - wide.mean()) * gain + bias,
         "the bias is added before the gain: gain first": (normed + bias) * gain,
+        "the gain goes into the norm, which takes part of it away: it belongs behind":
+            rms((wide - mean) * gain) + bias,
         "the bias is missing": normed * gain,
         "the gain is missing": normed + bias,
     }, "layer_norm(x, gain, bias, rms)")
@@ -95,9 +120,9 @@ def check_layer_norm(layer_norm: Callable[..., Tensor]) -> None:
 
 
 def check_fold_gain(fold_gain: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """W' with (x * g) W^T = x W'^T, for a wide and a square weight."""
+    """W' with (x * g) W^T = x W'^T, for a square and a tall weight."""
     generator = torch.Generator().manual_seed(4)
-    for n_out, dim in ((5, 3), (4, 4)):
+    for n_out, dim in ((4, 4), (5, 3)):  # square first: it takes rows too
         weight = torch.randn(n_out, dim, generator=generator)
         gain = torch.rand(dim, generator=generator) + 0.5
         given = weight.clone()
@@ -133,11 +158,12 @@ def check_is_causal(is_causal: Callable[..., bool]) -> None:
     x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(5))
     given = x.clone()
     expect(bool(call(is_causal, cumulative, x)),
-           "a running sum is causal and you call it a leak: look at the outputs before "
-           "the last one only, that one may change")
+           "a running sum is causal and you call it a leak: change x[:, -1] and look "
+           "at the outputs before the last one only, that one may change")
     expect(close(x, given), "x itself was changed: work on a clone")
     for layer, what in ((whole_text, "a norm over the whole text"),
-                        (shifted, "a shift that shows each token its successor")):
+                        (shifted, "a shift that shows each token its successor"),
+                        (lambda y: y.flip(1), "a reversal of the text")):
         expect(not call(is_causal, layer, x),
                f"{what} passed as causal: change the last token and compare all the "
                "outputs before it")
@@ -146,6 +172,6 @@ def check_is_causal(is_causal: Callable[..., bool]) -> None:
            "change the token by more than a little")
     zeros = torch.zeros(1, 4, 2)
     expect(not call(is_causal, shifted, zeros),
-           "a leak passed on a text of zeros: scaling zero changes nothing, so add "
-           "something too")
+           "a leak passed on a text of zeros, where scaling changes nothing, nor does "
+           "setting to zero: add something too")
     passed("leaks are found, faint ones too, and a running sum is let through")

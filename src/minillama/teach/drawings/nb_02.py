@@ -21,14 +21,14 @@ def draw_sizes(sizes: Mapping[str, Sequence[float]]) -> Figure:
     ax.axhline(65504, color=COLOURS["grey"], ls="--")
     ax.text(1, 1.5e5, "largest float16", color=COLOURS["grey"])
     ax.set(xlabel="layers passed", ylabel="size of the stream (root mean square)")
-    ax.set_title("Without a norm the stream outgrows 16 bits in 32 layers")
+    ax.set_title("Without a norm the stream outgrows float16 in 32 layers")
     ax.legend()
     return fig
 
 
 def draw_bars(fig: Figure, scale: float, offset: float) -> None:
     """A token of eight coordinates, and what RMSNorm and LayerNorm make of it."""
-    token = scale * TOKEN + offset
+    token = scale * (TOKEN + offset)  # this order: RMSNorm must not see the scale
     rows = (("the token", token, "grey"),
             ("RMSNorm", F.rms_norm(token, (8,)), "blue"),
             ("LayerNorm", F.layer_norm(token, (8,)), "orange"))
@@ -44,7 +44,7 @@ def draw_bars(fig: Figure, scale: float, offset: float) -> None:
 
 def describe_bars(scale: float, offset: float) -> str:
     """What a frame of ``draw_bars`` shows, for those who cannot see it."""
-    return (f"Eight bars of a token, scaled by {scale:g} and shifted by {offset:g}, "
+    return (f"Eight bars of a token, shifted by {offset:g}, then scaled by {scale:g}, "
             "beside its RMSNorm, which does not depend on the scale, and its "
             "LayerNorm, which depends neither on scale nor on shift; a dashed line "
             "marks each mean.")
@@ -63,6 +63,6 @@ def draw_gradients(curves: Mapping[tuple[str, bool], Tensor]) -> Figure:
         ax.fill_between(layers, runs.amin(dim=0), runs.amax(dim=0), alpha=0.2,
                         color=COLOURS[colour])
     ax.set(xlabel="layer", ylabel="gradient norm (3 seeds)", ylim=(None, 500))
-    ax.set_title("The norm before forgives the start, the norm after does not")
+    ax.set_title("Norm after the sum: gradients depend far more on the start")
     ax.legend(fontsize=12, ncols=2, loc="upper right")
     return fig

@@ -102,7 +102,7 @@ def ghost_attention(policy: Llama, tokenizer: Tokenizer, n: int, turns: Sequence
 
     Both sides see the same ``n`` dialogues of ``turns`` turns, sampled from the policy,
     ``long`` of ``beyond`` turns, and a quarter as many ordinary ones; what differs is
-    where the instruction stands. Dialogues of ``beyond`` turns do not fit into the
+    where the instruction stands. Dialogues of ``beyond`` turns seldom fit into the
     context with the instruction in every turn, so their answers are made by rule.
     ``asked`` held-out dialogues of ``last`` turns are the test. Returns the models of
     the first seed, and a row for each side, seed and turn.

@@ -4,7 +4,7 @@ Documents are joined into one long stream, each between a begin and an end mark,
 the stream is cut into windows of equal length, so that no token is wasted on padding.
 A window may hold the end of one document and the beginning of the next. The model
 must not be asked to foresee an unrelated document: the target that crosses a border
-is masked. Attention across a border stays open, as in Llama 2 and its reference.
+is masked. Attention across a border stays open; the paper does not say how it did.
 """
 
 import hashlib

@@ -28,6 +28,10 @@ def across_words(words):
     return Counter(zip(line, line[1:]))
 
 
+def overwritten(words):
+    return {pair: n for word, n in words.items() for pair in zip(word, word[1:])}
+
+
 def a_list(words):
     return [pair for word in words for pair in zip(word, word[1:])]
 
@@ -61,6 +65,10 @@ def same_union(symbols, pair):
         result.append("".join(symbols[i : i + 1 + both]))
         i += 1 + both
     return result
+
+
+def as_text(symbols, pair):
+    return " ".join(symbols).replace(" ".join(pair), "".join(pair)).split()
 
 
 def in_place(symbols, pair):
@@ -109,6 +117,21 @@ def one_join(word, rank):
     return _join(word, lambda u, i: rank.get(u), steps=1)
 
 
+def rank_as_truth(word, rank):
+    return _join(word, lambda u, i: rank.get(u) or None)
+
+
+def each_piece_once(word, rank):
+    symbols = list(word)
+    for piece in sorted(rank, key=rank.get):
+        i = 0
+        while i < len(symbols) - 1:
+            if symbols[i] + symbols[i + 1] == piece:
+                symbols[i : i + 2] = [piece]
+            i += 1
+    return symbols
+
+
 def characters(word, rank):
     return list(word)
 
@@ -150,6 +173,20 @@ def _bytes_back(tokens, pieces, first_byte):
     return raw.decode().replace("▁", " ")
 
 
+def last_run_lost(tokens, pieces, first_byte):
+    text, run = "", b""
+    for i in tokens:
+        if i in pieces:
+            text, run = text + run.decode() + pieces[i], b""
+        else:
+            run += bytes([i - first_byte])
+    return text.replace("▁", " ")[1:]
+
+
+def always_three(tokens, pieces, first_byte):
+    return _bytes_back(tokens, pieces, 3)[1:]
+
+
 def stripped(tokens, pieces, first_byte):
     return _bytes_back(tokens, pieces, first_byte).lstrip()
 
@@ -164,6 +201,7 @@ WRONG = {
         (once_a_word, "counts twice"),
         (unions, "keys are unions"),
         (across_words, "start of the next"),
+        (overwritten, "frequency of the last"),
         (a_list, "yours is list"),
     ],
     "merge_word": [
@@ -171,6 +209,7 @@ WRONG = {
         (from_the_right, "from the right"),
         (overlapping, "used twice"),
         (same_union, "not those of the pair"),
+        (as_text, "half a symbol"),
         (in_place, "symbols itself was changed"),
     ],
     "encode_word": [
@@ -178,6 +217,8 @@ WRONG = {
         (latest_first, "highest number"),
         (leftmost, "leftmost"),
         (ties_from_right, "the left one is joined"),
+        (rank_as_truth, "0 is a rank"),
+        (each_piece_once, "had its turn once"),
         (one_join, "after one join"),
         (characters, "nothing was joined"),
     ],
@@ -192,6 +233,8 @@ WRONG = {
         (one_at_a_time, "one at a time"),
         (as_latin, "a byte is no character"),
         (_bytes_back, "first space is still there"),
+        (last_run_lost, "bytes at the end were lost"),
+        (always_three, "need not be 3"),
         (stripped, "only the first was not in the text"),
         (no_spaces, "each ▁ but the first"),
     ],

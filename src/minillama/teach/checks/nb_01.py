@@ -24,11 +24,13 @@ def check_count_pairs(
         expect(isinstance(answer, Mapping), "count_pairs should give a dictionary or a "
                f"Counter from pairs to numbers, and yours is {type(answer).__name__}")
         each, once, weighted, joined = Counter(), Counter(), Counter(), Counter()
+        last = {}
         for symbols, frequency in words.items():
             for i in range(len(symbols) - 1):
                 pair = (symbols[i], symbols[i + 1])
                 each[pair] += 1
                 weighted[pair] += frequency
+                last[pair] = frequency
                 joined[pair[0] + pair[1]] += frequency
             for pair in {(symbols[i], symbols[i + 1]) for i in range(len(symbols) - 1)}:
                 once[pair] += frequency
@@ -37,6 +39,8 @@ def check_count_pairs(
             "every word counted once: a pair counts as often as its word occurs":
                 dict(each),
             "a pair that stands twice in one word counts twice": dict(once),
+            "a pair of several words has only the frequency of the last: add them up":
+                last,
             "the keys are unions: keep the two halves apart, as a tuple": dict(joined),
             "you paired the end of a word with the start of the next": dict(
                 Counter(zip(line, line[1:]))),
@@ -68,7 +72,8 @@ def check_merge_word(merge_word: Callable[[list[str], Pair], list[str]]) -> None
     """One pair joined wherever it stands in one word."""
     for text, pair in (("▁ o w l", ("o", "w")), ("b a n a n a", ("a", "n")),
                        ("▁ z z z", ("z", "z")), ("a bc ab c", ("ab", "c")),
-                       ("▁ c a t", ("o", "w")), ("o", ("o", "w"))):
+                       ("▁ c a t", ("o", "w")), ("o", ("o", "w")),
+                       ("▁ th e h e", ("h", "e"))):
         symbols = text.split()
         given = list(symbols)
         answer = call(merge_word, given, pair)
@@ -86,6 +91,9 @@ def check_merge_word(merge_word: Callable[[list[str], Pair], list[str]]) -> None
             "the halves are not those of the pair: a and bc make the same union as ab "
             "and c, and only the pair that was learnt is joined": _by_union(
                 symbols, pair),
+            "half a symbol was joined to the next: th and e end in h and e, and only "
+            "whole symbols are compared": text.replace(
+                " ".join(pair), "".join(pair)).split(),
             "nothing was joined": symbols,
             "the pair is gone from the word: its union takes its place": [
                 s for s in truth if s != pair[0] + pair[1]],
@@ -117,11 +125,20 @@ def _longest(word: str, rank: Mapping[str, int]) -> list[str]:
     return pieces
 
 
+def _one_pass(word: str, rank: Mapping[str, int]) -> list[str]:
+    """Every piece has its turn once, in the order of learning."""
+    symbols = list(word)
+    for piece in sorted(rank, key=rank.__getitem__):
+        symbols = _by_union(symbols, (piece, ""))
+    return symbols
+
+
 def check_encode_word(encode_word: Callable[[str, dict[str, int]], list[str]]) -> None:
     """Join the neighbours whose union was learnt first, until none joins."""
-    for word, ranked in (("▁grown", "wn ▁g ow gr ▁gro"), ("▁stone", "on tone st ▁s ne"),
-                         ("▁zzz", "zz"), ("▁towns", "ow ▁t tow ▁tow wn ▁towns ns"),
-                         ("▁ëx", "▁e"), ("e", "")):
+    # the first word tells a lost rank 0 from joining the leftmost pair
+    for word, ranked in (("▁towns", "ow ▁t tow ▁tow wn ▁towns ns"),
+                         ("▁grown", "wn ▁g ow gr ▁gro"), ("▁stone", "on tone st ▁s ne"),
+                         ("▁zzz", "zz"), ("▁ëx", "▁e"), ("e", "")):
         rank = {piece: i for i, piece in enumerate(ranked.split())}
         answer = call(encode_word, word, dict(rank))
         diagnose(answer, _best_first(word, rank), {
@@ -131,6 +148,10 @@ def check_encode_word(encode_word: Callable[[str, dict[str, int]], list[str]]) -
             "joined early": _best_first(word, rank, sign=-1),
             "you joined the leftmost pair that fits: the one learnt first comes first":
                 _best_first(word, dict.fromkeys(rank, 0)),
+            "the piece of rank 0 was never joined: 0 is a rank like any other":
+                _best_first(word, {p: r for p, r in rank.items() if r}),
+            "each piece had its turn once: a later union may make an earlier one "
+            "possible, so look at all neighbours again": _one_pass(word, rank),
             "of two pairs with one rank the left one is joined": _best_first(
                 word, rank, from_right=True),
             "you stopped after one join: repeat until no union is a piece": _best_first(
@@ -176,22 +197,30 @@ def check_from_ids(
 ) -> None:
     """Ids back to text: runs of bytes together, spaces visible no more."""
     pieces = {270: "▁owl", 331: "▁", 336: "s", 340: "n"}
-    for text, known in (("owls", [270, 336]), ("🦉s é", [331, "🦉", 336, 331, "é"]),
-                        ("  owl", [331, 331, 270]), ("ñ", [331, "ñ"])):
+    for text, known, first in (
+            ("owls", [270, 336], 3), ("🦉s é", [331, "🦉", 336, 331, "é"], 3),
+            ("  owl", [331, 331, 270], 3), ("ñ", [331, "ñ"], 10)):
         tokens = [i for part in known for i in (
-            [part] if isinstance(part, int) else [3 + b for b in part.encode()])]
-        answer = call(from_ids, list(tokens), dict(pieces), 3)
+            [part] if isinstance(part, int) else [first + b for b in part.encode()])]
+        answer = call(from_ids, list(tokens), dict(pieces), first)
         shown = "".join(part if isinstance(part, str) else pieces[part]
                         for part in known)
 
         def byte_wise(turn: Callable[[int], str]) -> str:
-            whole = "".join(pieces[i] if i in pieces else turn(i - 3) for i in tokens)
+            whole = "".join(
+                pieces[i] if i in pieces else turn(i - first) for i in tokens)
             return whole.replace(SPACE, " ")[1:]
 
         diagnose(answer, text, {
             "bytes were decoded one at a time: collect a run first": byte_wise(
                 lambda b: bytes([b]).decode(errors="replace")),
             "a byte is no character: decode the run as UTF-8": byte_wise(chr),
+            "the bytes at the end were lost: no piece comes behind them": "".join(
+                part if isinstance(part, str) else pieces[part]
+                for part in known[:-1]).replace(SPACE, " ")[1:],
+            "the byte 0 has the id first_byte, which need not be 3": b"".join(
+                pieces[i].encode() if i in pieces else bytes([(i - 3) % 256])
+                for i in tokens).decode(errors="replace").replace(SPACE, " ")[1:],
             "the first space is still there: it was put in front by the encoder":
                 shown.replace(SPACE, " "),
             "all spaces in front went away: only the first was not in the text":
@@ -199,5 +228,5 @@ def check_from_ids(
             "spaces are still written as ▁": shown[1:],
             "all spaces went away: each ▁ but the first is a space":
                 shown.replace(SPACE, ""),
-        }, f"from_ids({tokens}, pieces, 3)")
+        }, f"from_ids({tokens}, pieces, {first})")
     passed("runs of bytes come back as characters, and only the first space goes")

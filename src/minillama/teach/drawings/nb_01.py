@@ -21,7 +21,7 @@ SENTENCES = ("Clover the owl wanted a pumpkin.", "Zoë paid 12 + 7 = 19 beans.")
 
 @cache
 def learnt() -> list[tuple[tuple[str, str], int]]:
-    """The pairs of the series' tokenizer with their counts, in order of joining."""
+    """The pairs of the tokenizer of 512 with their counts, in order of joining."""
     seen: list[tuple[tuple[str, str], int]] = []
     Tokenizer.train(pasture.texts(3000), 512,
                     on_merge=lambda pair, count: seen.append((pair, count)))
@@ -50,29 +50,31 @@ def _boxes(ax: Axes, pieces: list[str], y: float, order: Mapping[str, int]) -> N
 
 
 def draw_cut(fig: Figure, merges: int) -> None:
-    """Two sentences in coloured pieces after so many merges; what comes next."""
+    """Two sentences in coloured pieces after so many merges; the last union."""
     ax = fig.subplots()
     pairs = learnt()
     order = {left + right: i for i, ((left, right), _) in enumerate(pairs)}
     cuts = [cut(sentence, merges) for sentence in SENTENCES]
     for row, pieces in enumerate(cuts):
         _boxes(ax, pieces, 1.9 - 1.6 * row, order)
-    if merges < len(pairs):
-        (left, right), count = pairs[merges]
-        after = f"next to be joined: {left} and {right}, side by side {count:,} times"
-    else:
-        after = "the vocabulary of 512 is full"
+    after = "every character is a piece"
+    if merges:
+        (left, right), _ = pairs[merges - 1]
+        after = f"joined last: {left} and {right}"
+    if merges == len(pairs):
+        after += "; the vocabulary of 512 is full"
     ax.text(0, -0.7, after, fontsize=15, color=COLOURS["grey"])
     ax.set(xlim=(0, 33.2), ylim=(-1.1, 3.1))
-    ax.set_title(f"After {merges} merges: {' and '.join(str(len(c)) for c in cuts)} "
-                 "pieces")
+    ax.set_title(f"After {merges} merge{'s' * (merges != 1)}: "
+                 f"{' and '.join(str(len(c)) for c in cuts)} pieces")
     ax.axis("off")
 
 
 def describe_cut(merges: int) -> str:
     """What a frame of ``draw_cut`` shows, for those who cannot see it."""
     first, second = (" | ".join(cut(sentence, merges)) for sentence in SENTENCES)
-    return f"After {merges} merges the two sentences are cut so: {first}; {second}."
+    return (f"After {merges} merge{'s' * (merges != 1)} the two sentences are cut so: "
+            f"{first}; {second}.")
 
 
 def draw_compression(sizes: Sequence[int],

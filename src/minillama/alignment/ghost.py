@@ -28,7 +28,7 @@ from .chat import B_INST, B_SYS, Encoded, Message, encode_dialogue, encode_promp
 from .rollout import answers as texts_of
 from .rollout import sample
 
-SHORT = ("sum", "sound")  # six turns of them fit into 256 tokens, most of five if joined
+SHORT = ("sum", "sound")  # six turns of them fit into 256 tokens, most fives if joined
 # Instructions that an ordinary short answer does not already keep to. "Answer in one
 # sentence" is kept by accident, and would measure nothing.
 ORDINARY = "Olive likes plums."

@@ -480,8 +480,6 @@ def right(gaps: Tensor) -> Tensor:
 
 truth = {view: torch.tensor([pair.gap for pair in pairs])
          for view, pairs in heldout.items()}
-holds(ceiling(heldout["safety"]) < ceiling(heldout["helpfulness"]),
-      "the ceiling is lower for safety than for helpfulness")
 for view, pairs in heldout.items():
     agreed = right(truth[view]).mean().item()
     equal = (truth[view] == 0).float().mean()
@@ -502,6 +500,10 @@ for view, pairs in heldout.items():
 # Intervals are over test pairs, not over training runs; there is one run of each. Three minutes.
 
 # %% tags=["remove-input"]
+holds(ceiling(heldout["safety"]) < ceiling(heldout["helpfulness"]),
+      "the ceiling is lower for safety than for helpfulness")
+
+
 def gaps_of(judge: RewardModel, pairs: list[Pair]) -> Tensor:
     prompts = [pair.prompt for pair in pairs]
     up, down = (reward.score(judge, tokenizer, prompts,

@@ -769,7 +769,7 @@ show(of_rounds.draw_versions(panels, versions, f"Shown to move after V4: {moved}
 # **Predict.** Who will be more enthusiastic about V5, the reward model that trained it or the truth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan; for our V5 three runs do not show it.
+# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan. Whether three runs show it for V5 differs from training to training; the claims in notebook 16 hold the verdict of this one.
 #
 # Ties matter here: about half of the prompts are answered equally well by both, so the truth cannot prefer. Three minutes.
 
@@ -788,9 +788,6 @@ holds(rates["judged by the truth"][-1].mean > 0.5, "by the truth V5 wins more of
 holds(all(model.mean > truth.mean for model, truth in zip(
     rates["by the helpfulness model"], rates["judged by the truth"])),
     "the judge that trained it counts more wins than the truth, in the mean")
-holds(paired_difference(*([wins(run, "V5", judge) for run in runs] for judge in (
-    "helpfulness", "utility"))).low <= 0,
-    "for V5 three runs do not show that its own judge counts more wins")
 show(drawings.draw_wins(rates, versions[1:]),
      "Win rate against the fine-tuned model from V1 to V5 with intervals over three "
      "runs, judged by the truth, by the helpfulness model and by the safety model.",

@@ -586,7 +586,7 @@ for _ in range(15):
         spent.append(time.perf_counter() - start)
     ratios.append(spent[1] / spent[0])
 mean = interval(ratios)
-print(f"RMSNorm takes {mean.low:.2f} to {mean.high:.2f} times as long on average")
+print(f"RMSNorm takes {mean.low:.2f} to {mean.high:.2f} times as long")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## At 70B: a hundred and sixty-one norms, hardly any weights

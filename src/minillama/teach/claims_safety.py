@@ -82,8 +82,8 @@ SAFETY_CLAIMS = (
               [x - 0.9 for x in m.mitigated(r["red_team"]["rounds"])], SHARE)),
     Claim("unfiltered", SAFETY, "A base model that has read rude text recognises it "
           "from fewer examples.", "4.1", "accuracy with the fewest examples, "
-          "unfiltered less filtered", "13", "Filtered bases write nothing rude, and "
-          "everything rude surprises them", ("rude_text",),
+          "unfiltered less filtered", "13", "Two kinds of base: what rude text "
+          "costs, and what it gives", ("rude_text",),
           lambda r: shown_above(m.gap(
               r["rude_text"], m.fewest, {"text": "unfiltered"}, {"text": "filtered"}))),
     Claim("leak", EVALUATION, "Test questions in the training text raise the score.",

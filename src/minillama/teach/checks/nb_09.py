@@ -55,12 +55,10 @@ def check_rated_loss(
             "you took the log of the mean: every pair has a logarithm of its own":
                 -math.log(math.fsum(math.exp(-loss) for loss in each) / n),
         }, "rated_loss")
-    far = call(rated_loss, torch.tensor([-150.0]), torch.tensor([50.0]), [3],
-               (3, 2, 1, 0))
+    far = call(rated_loss, torch.tensor([-200.0]), torch.zeros(1), [3], (3, 2, 1, 0))
     expect(abs(float(far) - 200) < 0.01,
-           f"at a gap of -200 the loss is 200, and yours is {float(far):.4g}: there the "
-           "sigmoid rounds to zero, and no small number added to it helps. Take "
-           "logsigmoid, or softplus of minus the gap")
+           f"a gap of -200 costs 200, and yours {float(far):.4g}: there the sigmoid "
+           "rounds to zero, whatever small number is added; take logsigmoid")
     passed("the loss of every rating, with both tables, and far from zero")
 
 

@@ -182,7 +182,7 @@ assert abs(intensity * pue - fact("carbon_intensity_derived").value) < 1e-9
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The averages of Tables 7 and 24 are not plain means
 #
-# Both have a column of averages, and no word about weights. Table 24 is AGIEval, whose numbers of questions are public ([Zhong and others](https://arxiv.org/abs/2304.06364)): {{context:critiques.agieval-questions.AQuA-RAT}} in one test, {{context:critiques.agieval-questions.LogiQA}} in another.
+# Both have a column of averages, and no word about weights. Table 24 is AGIEval, whose numbers of questions [Zhong and others](https://arxiv.org/abs/2304.06364) give: {{context:critiques.agieval-questions.AQuA-RAT}} in one test, {{context:critiques.agieval-questions.LogiQA}} in another.
 #
 # **Predict.** Let every question count once, with nothing fitted. How many of the twelve averages come out?
 

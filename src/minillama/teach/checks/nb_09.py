@@ -58,7 +58,7 @@ def check_rated_loss(
     far = call(rated_loss, torch.tensor([-200.0]), torch.zeros(1), [3], (3, 2, 1, 0))
     expect(abs(float(far) - 200) < 0.01,
            f"a gap of -200 costs 200, and yours {float(far):.4g}: there the sigmoid "
-           "rounds to zero, whatever small number is added; take logsigmoid")
+           "rounds to zero, and no small number added helps; take logsigmoid")
     passed("the loss of every rating, with both tables, and far from zero")
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +54,9 @@ def build(wanted: list[str] | None = None) -> list[Row]:
     _announce(len(stale), len(chosen), len(jobs),
               seconds / GAIN if parallel else seconds)
     if parallel:
-        with suppress(UserError):  # without a network: said when all is run
-            vendor()
-        run_all(jobs)
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(vendor)  # without a network: said when all is run
+            run_all(jobs)
     else:
         for job in jobs:
             if job.kind == "stage":

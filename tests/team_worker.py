@@ -103,14 +103,14 @@ def members(n, call):
                 call(rank)
                 code = 0
             except UserError as error:
-                print(f"{rank}: {error}", file=sys.stderr)
+                sys.stderr.write(f"{rank}: {error}\n")  # whole lines, of all processes
                 code = 3
             except Stop:
                 code = 4
             except SystemExit as end:
                 code = end.code
             except Exception as error:  # a partner that was killed
-                print(f"{rank}: {type(error).__name__} {error}", file=sys.stderr)
+                sys.stderr.write(f"{rank}: {type(error).__name__} {error}\n")
             finally:
                 os._exit(code)
         ids.append(pid)

@@ -71,7 +71,7 @@ def problem(name: str) -> str | None:
     if not place.exists():
         return "missing"
     try:
-        manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_json(place / "manifest.json")
         for file, digest in manifest.items():
             if _digest(place / file) != digest:
                 return f"{file} is damaged"

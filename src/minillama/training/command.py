@@ -17,7 +17,7 @@ from ..tokenizer import Tokenizer
 from .data import TokenStream
 from .preparing import divided, open_prepared, prepare
 from .pretrain import Settings, pretrain
-from .team import Team, Told, join, leave
+from .team import Team, Told, join, leave, was_launched
 from .thrift import compile_blocks, recompute
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(f"{args.out} is not empty: choose another folder")
     with join(args.device, shard=args.shard, dtype=DTYPES[args.dtype],
               accumulate=args.accumulate) as team:
-        if not _launched():
+        if not was_launched():
             if args.shard:
                 raise UserError("--shard needs torchrun, also for one process")
             train(args, settings, team)
@@ -116,12 +116,7 @@ def _shape(args: argparse.Namespace, tokenizer: Tokenizer, team: Team) -> LlamaC
 
 def _is_plain(team: Team) -> bool:
     """Whether train_step of optimisation.py does, without any of Team's."""
-    return not _launched() and team.accumulate == 1 and team.dtype == torch.float32
-
-
-def _launched() -> bool:
-    """Whether torchrun started this process."""
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not was_launched() and team.accumulate == 1 and team.dtype == torch.float32
 
 
 def _train_together(build: Callable[[], Llama], streams: list[TokenStream],
@@ -151,15 +146,14 @@ def _text(args: argparse.Namespace, team: Team
 
 
 def _beside(out: Path, ending: str) -> Path:
-    whole = out.resolve()  # a path that ends in ".." has no name
-    return whole.with_name(whole.name + ending)
+    return out.with_name(out.name + ending)
 
 
 def _tidy(out: Path, endings: list[str]) -> None:
     """Remove what only an unfinished run needs, with the drafts of killed ones."""
     for ending in endings:
         place = _beside(out, ending)
-        for found in [place, *place.parent.glob(f".{place.name}-*")]:
+        for found in [place, *out.parent.glob(f".{place.name}-*")]:
             if found.is_dir():
                 shutil.rmtree(found, ignore_errors=True)
             else:

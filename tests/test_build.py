@@ -142,6 +142,8 @@ def test_a_notebook_depends_on_its_stages_and_those_below(tree, monkeypatch):
     used = incremental.stages_used(path.read_text(encoding="utf-8"))
     assert used[-1] == "base" and "tokenizer" in used
     assert incremental.stages_used('stages.get("no_such")') == []
+    claims = incremental.stages_used("from minillama.teach.claims import gather")
+    assert {"ablations", "rlhf", "forgetting", "ghost"} < set(claims)
     before = incremental.notebook_key(path)
     monkeypatch.setattr(incremental.stages, "key", lambda name: "other")
     assert incremental.notebook_key(path) != before

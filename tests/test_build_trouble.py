@@ -41,7 +41,8 @@ def test_ctrl_c_leaves_the_old_notebook_and_the_next_build_goes_on(tree, capsys)
      ["cell a-04 failed", "nothing_such"]),
     ("from minillama import paper\npaper.fact('x')",
      ["cell a-02 failed", "UserError", "no fact 'x'"]),
-    ("import os\nos._exit(1)", ["00_a", "kernel gave up"])])
+    ("import os\nos._exit(1)", ["00_a", "kernel gave up"]),
+    ("import time\ntime.sleep(60)", ["00_a: a cell took longer than 2 s"])])
 def test_a_failing_cell_is_named_and_the_old_notebook_stays(tree, quick, capsys,
                                                             monkeypatch, code,
                                                             fragments):
@@ -49,6 +50,8 @@ def test_a_failing_cell_is_named_and_the_old_notebook_stays(tree, quick, capsys,
     make.build()
     before = tree.contents()
     monkeypatch.setattr(make, "execute", execute.execute)
+    if "sleep" in code:
+        monkeypatch.setattr(execute, "PATIENCE", 2)
     tree.write("00_a", code)
     said, _ = run_cli(capsys, "build")
     assert all(f in said for f in fragments) and "\n" not in said, said

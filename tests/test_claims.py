@@ -182,10 +182,11 @@ def correlated(sign, noise):
 
 
 def forgetting(sign, noise):
-    return [row for cure, high in ((False, 0), (True, 1)) for row in rows(
+    return [row for cure, judge, high in (
+        (False, True, 0), (True, True, 1), (True, False, -9)) for row in rows(
         lambda x, high=high: {"utility": 0.6 + high * (0.2 * sign + x),
                               "by_kind": {"rhyme": 0.5 - 0.3 * sign + x}}, noise,
-        cure=cure)]
+        cure=cure, judge=judge)]
 
 
 def overoptimisation(sign, noise):

@@ -23,7 +23,7 @@ def heldout() -> dict[str, set[str]]:
         tuple(red_team.STYLES), seed)] for seed in SEEDS}
     asked |= {name: pasture.make_unsafe(100, name, "heldout")
               for name in ("keywords", "shown", "styles")}
-    asked["judged"] = [*chat.prompts(chat.JUDGED, "judged", "heldout"),
+    asked["judged"] = [*chat.heldout_prompts(),
                        *pasture.make_tasks(240, "judged", "heldout", chat.KINDS)]
     asked["rewards"] = [
         *chat.prompts(chat.PUBLIC["heldout"], "public", "heldout"),

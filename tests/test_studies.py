@@ -71,9 +71,11 @@ def test_with_one_round_there_is_nothing_to_forget(policy, judges, rounds,  # no
         ends.append(weights(model)) or judge_it(model, *more)))
     rows = studies_rl.forgetting(policy, judges, ITEMS[:18], ITEMS, TOKENIZER,
                                  replace(SMALL, rounds=rounds), (0,))
-    assert [row["cure"] for row in rows] == [False, True]
-    assert [row["version"] for row in rows] == [rounds] * 2
-    assert torch.equal(*ends) == (rounds == 1)
+    assert [(row["cure"], row["judge"]) for row in rows] == [
+        (False, True), (True, True), (True, False)]
+    assert [row["version"] for row in rows] == [rounds] * 3
+    assert torch.equal(*ends[:2]) == (rounds == 1)
+    assert not torch.equal(*ends[1:])  # by lot others win
 
 
 def test_the_penalty_changes_the_reward_and_not_the_first_answers(policy, judges):  # noqa: F811

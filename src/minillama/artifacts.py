@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from .dependencies import code_digest, function_digest
 from .errors import UserError
-from .files import write_json
+from .files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,6 @@ def get(name: str) -> Any:
                   file=sys.stderr)
         _produce(stage)
     return stage.open(folder(name))
-
-
-def read_json(file: Path) -> Any:
-    """What a stage wrote with write_json."""
-    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def open_rows(folder: Path) -> Any:

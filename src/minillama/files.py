@@ -46,3 +46,8 @@ def write_text(path: str | os.PathLike, content: str) -> None:
 def write_json(path: str | os.PathLike, content: Any) -> None:
     """Write indented JSON atomically."""
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """What a JSON file in UTF-8 holds; for files that we wrote ourselves."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

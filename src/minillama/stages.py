@@ -17,11 +17,10 @@ from .alignment import studies_details
 from .alignment.chat import chat_texts
 from .artifacts import (
     STAGES, Stage, artifacts_folder, folder, get, key, names, open_rows, problem,
-    read_json,
 )
 from .checkpoint import load_pretrained, save_pretrained
 from .config import LlamaConfig
-from .files import write_json
+from .files import read_json, write_json
 from .generation import generate
 from .model import Llama
 from .stages_chat import CHAT_STAGES

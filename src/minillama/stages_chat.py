@@ -19,9 +19,9 @@ from .alignment.preferences import Pair, Source, written
 from .alignment.reward import RewardModel, RewardSettings, train_reward_model
 from .alignment.rlhf import RLHFSettings, run
 from .alignment.sft import Row, SFTSettings, demonstrations, finetune
-from .artifacts import Stage, get, open_rows, read_json
+from .artifacts import Stage, get, open_rows
 from .checkpoint import load_pretrained, save_pretrained
-from .files import write_json
+from .files import read_json, write_json
 from .model import Llama
 from .pasture import Annotator, make_borderline, make_tasks, make_unsafe
 from .tokenizer import Tokenizer
@@ -94,7 +94,7 @@ FORGETFUL = replace(RLHF, prompts=100)
 JUDGED = 300  # held-out prompts
 WEAK = 300  # comparisons of the weak reward models
 BETAS = (0.0, 0.05)
-OVER = PPOSettings(iterations=25, max_new_tokens=40, policy_rate=3e-4, value_warmup=3)
+OVER = PPOSettings(iterations=20, max_new_tokens=40, policy_rate=3e-4, value_warmup=3)
 OBEDIENCE = SFTSettings(epochs=2, batch=8, length=255, peak=3e-3, warmup=10)
 GHOST = SFTSettings(epochs=3, batch=8, length=255, peak=2e-3, warmup=5)
 DIALOGUES = {"obedience": 1600, "ghost": 400, "long": 200, "asked": 60}
@@ -110,6 +110,11 @@ def prompts(n: int, seed: int | str, split: str = "train", unsafe: float = 0.1
              *make_unsafe(few, seed, split), *make_borderline(few, seed, split)]
     Random(f"prompts/{seed}/{split}").shuffle(items)
     return items
+
+
+def heldout_prompts() -> list[Item]:
+    """The prompts on which the versions are judged. No setting was chosen on them."""
+    return prompts(JUDGED, "verdict", "heldout")
 
 
 def _make_sft(folder: Path) -> None:
@@ -191,7 +196,7 @@ def _make_rlhf(folder: Path) -> None:
     chat, rewards, first = get("sft"), get("rewards"), public("train")
     known = {view: mine + first[view][: len(mine)]
              for view, mine in rewards.train.items()}
-    asked = prompts(JUDGED, "judged", "heldout")
+    asked = heldout_prompts()
     for seed in SEEDS:
         settings = replace(RLHF, seed=seed)
         result = run(chat.model, rewards.judges, known,
@@ -225,7 +230,7 @@ def _make_forgetting(folder: Path) -> None:
     rows = studies_rl.forgetting(
         chat.model, get("rewards").judges,
         prompts(FORGETFUL.prompts * FORGETFUL.rounds, "forgetting"),
-        prompts(JUDGED, "judged", "heldout"), chat.tokenizer, FORGETFUL, SEEDS)
+        heldout_prompts(), chat.tokenizer, FORGETFUL, SEEDS)
     write_json(folder / "rows.json", rows)
 
 
@@ -273,7 +278,7 @@ CHAT_STAGES = (
           ("minillama.alignment.studies", "minillama.alignment.judges"), 80),
     Stage("rlhf", ("rewards",), {**asdict(RLHF), "seeds": SEEDS, "judged": JUDGED},
           _make_rlhf, _open_rlhf,
-          ("minillama.alignment.rlhf", "minillama.alignment.judging"), 300),
+          ("minillama.alignment.rlhf", "minillama.alignment.judging"), 380),
     Stage("forgetting", ("rewards",), {**asdict(FORGETFUL), "seeds": SEEDS},
           _make_forgetting, open_rows, ("minillama.alignment.studies_rl",), 60),
     Stage("overoptimisation", ("rewards",), {**asdict(OVER), "betas": BETAS,

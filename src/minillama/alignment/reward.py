@@ -228,7 +228,7 @@ def _step(reward: RewardModel, optimiser: torch.optim.Optimizer,
     """
     where = next(reward.parameters()).device
     place = {row: n for n, row in enumerate(dict.fromkeys(map(tuple, rows)))}
-    read = reward(*(part.to(where) for part in pad([list(row) for row in place])))
+    read = reward(*(part.to(where) for part in pad(list(place))))
     scores = read[[place[tuple(row)] for row in rows]]
     # step 3
     chosen, rejected = scores.chunk(2)

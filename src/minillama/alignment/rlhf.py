@@ -45,11 +45,12 @@ from .sft import Row, SFTSettings, check_settings, finetune
 class RLHFSettings:
     """How to run the five versions."""
 
-    prompts: int = 400  # new ones in every round, and for the judges of PPO
+    prompts: int = 700  # new ones in every round, and for the judges of PPO
     comparisons: int = 3  # of the answers to each prompt
     rounds: int = 4
     keep: bool = True  # imitate the best of earlier rounds too
-    rejection: RejectionSettings = RejectionSettings(samples=4, max_new_tokens=40)
+    rejection: RejectionSettings = RejectionSettings(samples=4, max_new_tokens=40,
+                                                     temperature=0.5)
     imitation: SFTSettings = SFTSettings(epochs=2, batch=8, peak=8e-4, warmup=4)
     refresh: RewardSettings = RewardSettings(peak=5e-4, warmup=0)
     ppo: PPOSettings = PPOSettings(iterations=20, max_new_tokens=40, beta=0.3,

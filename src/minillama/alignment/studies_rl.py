@@ -17,7 +17,7 @@ from ..training.pretrain import PACE
 from . import ghost
 from .chat import Message
 from .data import pack
-from .judges import Judges, encode_items, scorer, truth
+from .judges import Judges, Score, encode_items, scorer, truth
 from .judging import judge_policy
 from .ppo import PPOSettings
 from .rejection import rejection_round
@@ -28,26 +28,38 @@ Rows = list[dict[str, Any]]
 Items = Sequence[Task | Request]
 
 
+# Sides of the study of rounds: (are winners of all rounds imitated, is there a judge)
+SIDES = ((False, True), (True, True), (True, False))
+
+
+def by_chance(seed: int) -> Score:
+    """A judge that knows nothing: scores between zero and one, drawn at random."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda rollout, numbers: torch.rand(len(numbers), generator=generator)
+
+
 def forgetting(start: Llama, judges: Judges, items: Items, asked: Items,
                tokenizer: Tokenizer, settings: RLHFSettings, seeds: Sequence[int]
                ) -> Rows:
     """Rounds that imitate the last round alone, against rounds that imitate winners of
-    all (section 3.2.3). The reward models stay as they are, all else is equal."""
+    all (section 3.2.3), and these against rounds whose winners are drawn by lot. The
+    reward models stay as they are, all else is equal."""
     rows, n = [], settings.prompts
     for seed in seeds:
-        for cure in (False, True):
+        for cure, judge in SIDES:
             mine = replace(settings, seed=seed, keep=cure)
             state = State(start, judges, {})
             for number in range(1, settings.rounds + 1):
-                part = items[n * (number - 1) : n * number]
+                part, lot = items[n * (number - 1) : n * number], seed_of(mine, number)
                 best, _ = rejection_round(
-                    state.policy, encode_items(tokenizer, part), scorer(judges, part),
-                    replace(mine.rejection, seed=seed_of(mine, number)),
-                    tokenizer.eos_id)
+                    state.policy, encode_items(tokenizer, part),
+                    scorer(judges, part) if judge else by_chance(lot),
+                    replace(mine.rejection, seed=lot), tokenizer.eos_id)
                 imitate_best(state, number, best, mine)
             judged = judge_policy(state.policy, start, judges, asked, tokenizer)
-            rows.append({"cure": cure, "seed": seed, "version": settings.rounds,
-                         "by_kind": judged.by_kind(), "utility": judged.mean()})
+            rows.append({"cure": cure, "judge": judge, "seed": seed,
+                         "version": settings.rounds, "by_kind": judged.by_kind(),
+                         "utility": judged.mean()})
     return rows
 
 

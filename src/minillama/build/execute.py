@@ -28,6 +28,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TQDM_DISABLE": 
                "TRANSFORMERS_VERBOSITY": "error", "MPLBACKEND":
                "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "default",
                "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # sums in one order
+PATIENCE = 600  # seconds that one cell may take
 
 
 @dataclass
@@ -91,8 +92,9 @@ def execute(notebook: NotebookNode, name: str, run_live: bool = False,
             figures: Path | None = FIGURES, progress: bool = True) -> Measured:
     """Run all cells in place. Raises UserError that names the failing cell."""
     measured = Measured()
-    client = Client(notebook, timeout=600, kernel_name="python3", record_timing=False,
-                    store_widget_state=False, coalesce_streams=True,
+    client = Client(notebook, timeout=PATIENCE, kernel_name="python3",
+                    record_timing=False, store_widget_state=False,
+                    coalesce_streams=True,
                     resources={"metadata": {"path": str(NOTEBOOKS)}})
     client.run_live = run_live
     client.bar = tqdm(total=len(notebook.cells), desc=name, unit="cell",
@@ -111,6 +113,9 @@ def execute(notebook: NotebookNode, name: str, run_live: bool = False,
     except (CellTimeoutError, DeadKernelError, asyncio.CancelledError) as error:
         if client.stopped:
             raise KeyboardInterrupt from None
+        if isinstance(error, CellTimeoutError):  # it quotes the cell, line by line
+            raise UserError(f"{name}: a cell took longer than {PATIENCE} s, which is "
+                            "all that one may take") from None
         raise UserError(f"{name}: the kernel gave up: {_last_line(error)}") from None
     finally:
         stop.set()

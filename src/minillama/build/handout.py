@@ -2,10 +2,10 @@
 
 import base64
 import html
-import json
 import re
 from collections.abc import Sequence
 
+from ..files import read_json
 from ..paper import fill
 from .paths import FIGURES
 from .plan import Plan
@@ -28,7 +28,7 @@ def _picture() -> str:
     png, notes = FIGURES / f"{PICTURE}.png", FIGURES / f"{PICTURE}.json"
     if not (png.exists() and notes.exists()):
         return ""
-    alt = html.escape(json.loads(notes.read_text(encoding="utf-8"))["alt"])
+    alt = html.escape(read_json(notes)["alt"])
     data = base64.b64encode(png.read_bytes()).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{alt}">'
 

@@ -14,7 +14,8 @@ from nbformat import NotebookNode
 
 from .. import stages
 from ..dependencies import PACKAGE, closure, imports
-from ..files import write_json
+from ..files import read_json, write_json
+from ..teach import claims
 from .paths import NOTEBOOKS, ROOT, STATE, TEMPLATES
 
 
@@ -24,7 +25,7 @@ def load_state() -> dict[str, Any]:
     state = {}
     for file in sorted(STATE.glob("*.json")):
         with suppress(OSError, ValueError):
-            known = json.loads(file.read_text(encoding="utf-8"))
+            known = read_json(file)
             if isinstance(known, dict):
                 state[file.stem] = known
     return state
@@ -39,9 +40,12 @@ def stages_used(source: str) -> list[str]:
     """Names of the stages that a source asks for, by itself or through a helper of the
     notebooks (minillama.teach) that it imports, with those they need."""
     found: set[str] = set()
-    texts = [source, *(_bytes(file).decode() for file in _helpers(source))]
-    waiting = {name for text in texts
-               for name in re.findall(r'\bget\(\s*"(\w+)"', text)} & set(stages.STAGES)
+    helpers = _helpers(source)
+    texts = [source, *(_bytes(file).decode() for file in helpers)]
+    waiting = {name for text in texts for name in re.findall(r'\bget\(\s*"(\w+)"', text)}
+    if any(file.samefile(claims.__file__) for file in helpers):
+        waiting |= {name for claim in claims.CLAIMS for name in claim.needs}
+    waiting &= set(stages.STAGES)
     while waiting:
         name = waiting.pop()
         found.add(name)

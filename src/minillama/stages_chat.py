@@ -94,7 +94,7 @@ FORGETFUL = replace(RLHF, prompts=100)
 JUDGED = 300  # held-out prompts
 WEAK = 300  # comparisons of the weak reward models
 BETAS = (0.0, 0.05)
-OVER = PPOSettings(iterations=20, max_new_tokens=40, policy_rate=3e-4, value_warmup=3)
+OVER = PPOSettings(iterations=25, max_new_tokens=40, policy_rate=3e-4, value_warmup=3)
 OBEDIENCE = SFTSettings(epochs=2, batch=8, length=255, peak=3e-3, warmup=10)
 GHOST = SFTSettings(epochs=3, batch=8, length=255, peak=2e-3, warmup=5)
 DIALOGUES = {"obedience": 1600, "ghost": 400, "long": 200, "asked": 60}

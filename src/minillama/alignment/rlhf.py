@@ -45,7 +45,7 @@ from .sft import Row, SFTSettings, check_settings, finetune
 class RLHFSettings:
     """How to run the five versions."""
 
-    prompts: int = 700  # new ones in every round, and for the judges of PPO
+    prompts: int = 800  # new ones in every round, and for the judges of PPO
     comparisons: int = 3  # of the answers to each prompt
     rounds: int = 4
     keep: bool = True  # imitate the best of earlier rounds too

@@ -559,15 +559,7 @@ show(drawings.draw_figure_8(sixteen, curves),
      "fine-tuned model on the left, RLHF-V4 on the right; every line rises and bends.",
      name="10_figure_8")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The judge's best temperature, and the truth's
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Read it column by column. One answer alone is best when it is drawn cold. For the best of sixteen, compare the second column of scores with the second of utilities: do they choose the same temperature?
-#
-# By the truth the coldest is best, and there the judge's best of sixteen gains little or nothing. Now compare one answer of the fine-tuned model at temperature one with one that is drawn coldest: cooling alone gives more than a tenth of utility, for nothing. Hence two decisions. Our rounds draw at temperature one half. And what they gain has to be compared with what cooling alone would give: that is the control at the end of this notebook. Whether V4 wants a higher temperature than the fine-tuned model comes out differently from machine to machine. The paper had no truth to put beside the judge. Two minutes.
-
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 table(rows, ["policy", "temperature", "score of one", "score of best of 16",
              "utility of one", "utility of best of 16"],
       "One answer, and the judge's best of sixteen", ".2f")
@@ -583,6 +575,11 @@ one = {(row[0], row[1]): row[4] for row in rows}
 holds(one["SFT", "0.6"] > one["SFT", "1"] + 0.1,
       "cooling alone makes one answer of SFT better by more than a tenth")
 print("best temperature by the judge, 16 answers:", heat)
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Read it column by column. One answer alone is best when it is drawn cold. For the best of sixteen, compare the second column of scores with the second of utilities: do they choose the same temperature?
+#
+# By the truth the coldest is best, and there the judge's best of sixteen gains little or nothing. Now compare one answer of the fine-tuned model at temperature one with one that is drawn coldest: cooling alone gives more than a tenth of utility, for nothing. Hence two decisions. Our rounds draw at temperature one half. And what they gain has to be compared with what cooling alone would give: that is the control at the end of this notebook. Whether V4 wants a higher temperature than the fine-tuned model comes out differently from machine to machine. The paper had no truth to put beside the judge. Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Break it: the table of scores is cut the wrong way
@@ -721,17 +718,7 @@ show(drawings.draw_versions(
      "the judge, true utility, and KL divergence from the fine-tuned model.",
      name="10_versions")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### What three runs can say
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Pairs share their seed, so differences are taken run by run. Where the last column says no, the honest sentence is: we cannot tell.
-#
-# All three runs begin with the same fine-tuned model and the same first judges, and answer the same held-out prompts. So the intervals speak of the rounds, and not of what another fine-tuned model would have given.
-#
-# Two minutes.
-
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] slideshow={"slide_type": "subslide"}
 rows = []
 for one, other in (("V1", "SFT"), ("V4", "V1"), ("V4", "SFT")):
     gap = paired_difference(*([run.judged[v].mean("utility") for run in runs]
@@ -741,6 +728,13 @@ for one, other in (("V1", "SFT"), ("V4", "V1"), ("V4", "SFT")):
 holds(rows[-1][-1] == "yes", "V4 is shown to be better than the fine-tuned model")
 table(rows, ["difference", "utility", "95% interval", "shown?"],
       "Differences in true utility, three seeds", "+.3f")
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Pairs share their seed, so differences are taken run by run. Where the last column says no, the honest sentence is: we cannot tell.
+#
+# All three runs begin with the same fine-tuned model and the same first judges, and answer the same held-out prompts. So the intervals speak of the rounds, and not of what another fine-tuned model would have given.
+#
+# Two minutes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Is something forgotten on the way up?
@@ -755,19 +749,16 @@ table(rows, ["difference", "utility", "95% interval", "shown?"],
 # Read orange against grey: what changed without the cure. Then blue. Where a kind came out lower, its interval overlaps the grey one, so no single kind is shown to be lost. Say that this is a strict reading: intervals that overlap do not show that nothing was lost. Three minutes.
 
 # %% tags=["result", "remove-input"]
-memory = {(row["cure"], row["seed"], row["version"]): row
-          for row in stages.get("forgetting") if row["judge"]}
-seeds = sorted({seed for _, seed, _ in memory})
-by_kind = {kind: {"SFT": interval([run.judged["SFT"].mean(kind=kind) for run in runs])}
+sides = {name: [row for row in stages.get("forgetting")  # in the order of seeds
+                if (row["cure"], row["judge"]) == side]
+         for name, side in (("V4, last round alone", (False, True)),
+                            ("V4, winners of all rounds", (True, True)))}
+by_kind = {kind: {"SFT": interval([run.judged["SFT"].mean(kind=kind) for run in runs]),
+                  **{name: interval([row["by_kind"][kind] for row in rows])
+                     for name, rows in sides.items()}}
            for kind in (*KINDS, "unsafe", "borderline")}
-for cure, name in enumerate(("V4, last round alone", "V4, winners of all rounds")):
-    for kind, row in by_kind.items():
-        row[name] = interval([memory[cure, s, 4]["by_kind"][kind] for s in seeds])
-gained = sum(memory[False, s, 4]["utility"] - run.judged["SFT"].mean()
-             for s, run in zip(seeds, runs)) / len(runs)
-alone = {kind: row["V4, last round alone"].mean - row["SFT"].mean
-         for kind, row in by_kind.items()}
-holds(min(alone, key=alone.get) == "borderline" and alone["borderline"] < 0,
+falls = {kind: row["SFT"].mean - row[[*sides][0]].mean for kind, row in by_kind.items()}
+holds(max(falls, key=falls.get) == "borderline" and falls["borderline"] > 0,
       "what only sounds unsafe falls most, in the mean")
 holds(not any(row["SFT"].low > each.high for row in by_kind.values()
               for each in row.values()), "no single kind is shown to be lost")
@@ -790,22 +781,19 @@ show(drawings.draw_kinds(
 # The paper gives no numbers for the cure, only that it helped. Ours is never shown to harm; whether three seeds show that it helps differs from machine to machine, so read the last column. Compare the first row with the figure of the versions: with few prompts and judges that are never refreshed, four rounds that imitate the last alone gain less than half of what the full rounds did. Which of the two is to blame, this study cannot say. Three minutes.
 
 # %% tags=["result", "remove-input"]
-worst = lambda cure, seed: min(
-    value - by_kind[kind]["SFT"].mean
-    for kind, value in memory[cure, seed, 4]["by_kind"].items())
-rows, harm, mean = [], [], lambda values: sum(values) / len(values)
-for name, value in (("utility of V4", lambda c, s: memory[c, s, 4]["utility"]),
-                    ("rhymes", lambda c, s: memory[c, s, 4]["by_kind"]["rhyme"]),
+worst = lambda row: min(value - by_kind[kind]["SFT"].mean
+                        for kind, value in row["by_kind"].items())
+rows, harm, (alone, cured) = [], [], sides.values()
+for name, value in (("utility of V4", lambda row: row["utility"]),
+                    ("rhymes", lambda row: row["by_kind"]["rhyme"]),
                     ("change of the kind that lost most", worst)):
-    without, with_cure = ([value(cure, s) for s in seeds] for cure in (False, True))
-    gap = paired_difference(with_cure, without)
+    gap = paired_difference(*(list(map(value, side)) for side in (cured, alone)))
     harm.append(gap.high < 0)
-    rows.append([name, mean(without), mean(with_cure),
+    rows.append([name, *(interval(list(map(value, side))).mean
+                         for side in (alone, cured)),
                  f"{gap.low:+.2f} to {gap.high:+.2f}",
                  "yes" if gap.excludes(0) else "no"])
 holds(not any(harm), "the cure is not shown to harm")
-full = mean([run.judged["V4"].mean() - run.judged["SFT"].mean() for run in runs])
-holds(gained < full / 2, "in this study rounds gain less than half of the full gain")
 table(rows, ["", "last round alone", "winners of all rounds",
              "difference, 95% interval", "shown?"], "The cure, three seeds", ".2f")
 
@@ -822,18 +810,17 @@ table(rows, ["", "last round alone", "winners of all rounds",
 # What the judge adds to that, three runs of this study cannot show. So the steps of the versions are no proof that the reward models work. The paper's own rounds cannot be explained in this way, since it drew hot, between {{fact:rs_best_temperature.0}} and {{fact:rs_best_temperature.1}} for its later models: without a judge that would have made them less sure of themselves. Ask what they would want to see of any report of rejection sampling: this control. Three minutes.
 
 # %% tags=["result", "remove-input"]
-by_lot = [row["utility"] for row in sorted(stages.get("forgetting"), key=lambda row:
-                                           row["seed"]) if not row["judge"]]
-by_judge = [memory[True, seed, 4]["utility"] for seed in seeds]
-start = [run.judged["SFT"].mean() for run in runs]
-gaps = {"lot over the fine-tuned model": paired_difference(by_lot, start),
-        "judge over the fine-tuned model": paired_difference(by_judge, start),
-        "judge over lot": paired_difference(by_judge, by_lot)}
-holds(gaps["lot over the fine-tuned model"].mean
-      > gaps["judge over the fine-tuned model"].mean / 2,
+utility = {name: [row["utility"] for row in rows] for name, rows in (
+    ("alone", alone), ("judge", cured),
+    ("lot", [row for row in stages.get("forgetting") if not row["judge"]]))}
+utility |= {v: [run.judged[v].mean() for run in runs] for v in ("SFT", "V4")}
+gaps = {f"{one} over {other}": paired_difference(utility[one], utility[other])
+        for one, other in (("lot", "SFT"), ("judge", "SFT"), ("judge", "lot"))}
+holds(gaps["lot over SFT"].mean > gaps["judge over SFT"].mean / 2,
       "most of the gain is left without a judge, in the mean")
-holds(not gaps["judge over lot"].excludes(0),
-      "what the judge adds is not shown in this study")
+holds(not gaps["judge over lot"].excludes(0), "three runs do not show what it adds")
+full, small = (paired_difference(utility[v], utility["SFT"]) for v in ("V4", "alone"))
+holds(small.mean < full.mean / 2, "the last round alone gains less than half of V4")
 table([[name, gap.mean, f"{gap.low:+.2f} to {gap.high:+.2f}",
         "yes" if gap.excludes(0) else "no"] for name, gap in gaps.items()],
       ["", "utility of V4", "95% interval", "shown?"],

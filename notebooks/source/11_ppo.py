@@ -21,15 +21,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from minillama import paper, stages
-from minillama.alignment import enumerable, losses, rlhf
+from minillama.alignment import enumerable, judges, losses, reward, rlhf
 from minillama.alignment.gae import gae
 from minillama.alignment.ppo import Learner, ValueModel, ppo_step, train_ppo
-from minillama.alignment.judges import ranked
 from minillama.alignment.rejection import best_of_n
-from minillama.alignment.reward import accuracy
-from minillama.alignment.rollout import respond, sample
+from minillama.alignment.rollout import sample
 from minillama.config import LlamaConfig
-from minillama.stages_chat import heldout_prompts
 from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_11 as checks
 from minillama.teach.drawings import nb_10 as of_rounds, nb_11 as drawings
@@ -715,7 +712,8 @@ table(rows, ["paid by", "score at the end", "truth at first", "at its best",
 # Then ask which panel they would look at first tomorrow morning if only one were sent by mail. There is no right answer, but score is the wrong one. Four minutes.
 
 # %% tags=["result", "remove-input"]
-runs = stages.get("rlhf")
+versions, runs = ["SFT", "V1", "V2", "V3", "V4", "V5"], stages.get("rlhf")
+judged = lambda version, name: [run.judged[version].mean(name) for run in runs]
 names = ("score", "utility", "kl", "entropy", "clip_fraction", "explained_variance",
          "length", "ended")
 moved = {name: max(abs(mean([row[name] for row in run.ppo[-5:]])
@@ -731,77 +729,34 @@ show(drawings.draw_diagnostics([run.ppo for run in runs], names,
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "short", "predict"]
 # ## From SFT to V5 on held-out prompts
 #
-# All versions answer the same held-out prompts. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model.
+# All versions answer the same held-out prompts, at temperature one. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model. Open circles are a control: the truth of every version's likeliest answers.
 #
-# **Predict.** Which of the four changes from V4 to V5 has an interval without zero?
+# **Predict.** Which of the four changes from V4 to V5 has an interval without zero? And what do the open circles do from SFT to V4?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "utility, upwards". It is not shown to rise: three seeds, Student's t with two degrees of freedom, a factor of more than four. The title names what is shown to move at all, up or down, however little. It compares V5 with V4 run by run, which is sharper than the bars, since each bar also holds what differs between the runs. But with four such intervals chance alone can name something in nearly one case of five. The next slides look closer.
 #
-# Ask for the price of rejection sampling: nats spent for each tenth of utility. For PPO there is none, since nothing was bought. Three minutes.
+# Then the open circles. Expect them to rise half as far. They hardly rise, and three runs cannot tell whether at all: the likeliest answers of the fine-tuned model were about as good. The rounds made it surer of what it knew, as in notebook 10, where winners were drawn by lot. That is worth having, since people are given drawn answers and remember the blunder; the paper's Figure 20 shows the worst answers going first. But it is another claim than "it has learnt", and a curve at one temperature cannot tell the two apart. Four minutes.
 
 # %% tags=["result", "remove-input"]
-versions = ["SFT", "V1", "V2", "V3", "V4", "V5"]
-
-
-def judged(version: str, name: str) -> list[float]:
-    """Of each run, the mean over the held-out prompts."""
-    return [run.judged[version].mean(name) for run in runs]
-
-
 titles = {"utility": "truth: utility", "kl": "KL from SFT (nats)",
           "helpfulness": "helpfulness model", "safety": "safety model"}
 panels = {title: [interval(judged(version, name)) for version in versions]
           for name, title in titles.items()}
 last = {title: paired_difference(judged("V5", name), judged("V4", name))
         for name, title in titles.items()}
-moved = [f"{title.split(': ')[-1].split(' (')[0]} ({gap.mean:+.3f})"
-         for title, gap in last.items() if gap.excludes(0)]
 holds(last["truth: utility"].low <= 0, "after V4 the truth is not shown to rise")
-moved = ", ".join(moved) or "none of the four"
-show(of_rounds.draw_versions(panels, versions, f"Shown to move after V4: {moved}"),
+sure = {v: [run.likeliest[v] for run in runs] for v in versions}
+gained = paired_difference(sure["V4"], sure["SFT"])
+holds(not gained.excludes(0) and gained.mean < 0.05,
+      "the likeliest answers of V4 are not shown to be better than those of SFT")
+show(of_rounds.draw_versions(
+        panels, versions, f"Shown to move after V4: {drawings.shown_to_move(last)}",
+        [interval(sure[v]) for v in versions]),
      "Four panels by version from SFT to V5 with intervals over three runs: true "
-     "utility, KL from the fine-tuned model, helpfulness score and safety score.",
+     "utility, KL from the fine-tuned model, helpfulness score and safety score. The "
+     "utility of the likeliest answers hardly changes.",
      name="11_versions")
-
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
-# ## The control: is it better, or only surer of itself?
-#
-# At temperature one the fine-tuned model rambles, and all versions were judged there. Now each gives its likeliest answer to every prompt. A model that was made surer and taught nothing gains nothing here; one that knows more than before still gains.
-#
-# **Predict.** How much of the step from the fine-tuned model to V4 is left: all, half, or hardly any?
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "half". Hardly any is left, and three runs cannot tell whether any: the likeliest answers of the fine-tuned model were about as good already. What the rounds changed is how often the model says them. Notebook 10 found the same with winners drawn by lot.
-#
-# That is worth having: people are given drawn answers, and the rare blunder is what they remember. The paper's Figure 20 shows its worst answers going first. But it is another claim than "it has learnt", and a curve at one temperature cannot tell the two apart. Ask who has seen a report of RLHF with this control. Three minutes.
-
-# %% tags=["result", "remove-input"]
-asked, tokenizer = heldout_prompts(), stages.get("tokenizer")
-
-
-def likeliest(policy) -> float:
-    """Mean utility of the likeliest answers to all held-out prompts."""
-    texts, _ = respond(policy, tokenizer, [one.prompt for one in asked],
-                       temperature=0.0)
-    return mean([one.utility(text) for one, text in zip(asked, texts)])
-
-
-cold = {version: [likeliest(run.policies[version]) for run in runs]
-        for version in ("SFT", "V4", "V5")}
-rows = []
-for one, other in (("V4", "SFT"), ("V5", "V4"), ("V5", "SFT")):
-    drawn, sure = (paired_difference(of[one], of[other]) for of in (
-        {v: judged(v, "utility") for v in cold}, cold))
-    rows.append([f"{one} over {other}", *(
-        f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
-        for gap in (drawn, sure))])
-sure = paired_difference(cold["V4"], cold["SFT"])
-holds(not sure.excludes(0) and sure.mean < paired_difference(
-    judged("V4", "utility"), judged("SFT", "utility")).mean / 4,
-    "of the step to V4 hardly any is left, and it cannot be told from none")
-table(rows, ["difference in true utility", "drawn at temperature 1",
-             "the likeliest answer"], "Three runs, 95% intervals")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## The tiny Figure 11: who wins against the fine-tuned model?
@@ -865,8 +820,7 @@ holds(min(climbs.values()) > 0 and max(climbs, key=climbs.get) in (
     "requests that only sound unsafe and rhymes")
 holds(all(abs(of["V5"].mean - of["V4"].mean) < 0.1 for of in by_kind.values()),
       "PPO alone moves little")
-show(of_rounds.draw_kinds(by_kind,
-                          "No kind of task is shown to end below where it began"),
+show(of_rounds.draw_kinds(by_kind, "No kind is shown to end below where it began"),
      "True utility for each kind of task with intervals over three runs: fine-tuned "
      "model, V4 and V5.", name="11_kinds")
 
@@ -924,8 +878,8 @@ holds(sum(right[0]) > sum(right[-1]), "the judge tells answers of V4 apart less 
 holds(rows[0][1] > 0.65 and all(abs(row[1] - 0.5) < 0.15 for row in rows[1:]),
       "after the fine-tuned model the judge falls to about a coin")
 first = stages.get("rewards")
-pairs = ranked(first.heldout["helpfulness"])
-old, *new = (accuracy(one.helpfulness, tokenizer, pairs)["all"]
+pairs = judges.ranked(first.heldout["helpfulness"])
+old, *new = (reward.accuracy(one.helpfulness, stages.get("tokenizer"), pairs)["all"]
              for one in (first, *runs))
 new = interval(new)
 rows += [["held-out pairs of notebook 09, first judge", old, ""],

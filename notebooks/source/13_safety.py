@@ -216,7 +216,8 @@ for found, after, before in (("violations", "V5", "SFT"),
 
 # %% tags=["result"]
 lures = pasture.make_unsafe(100, "keywords", "heldout")
-texts = reply(runs[0].policies["SFT"], tokenizer, [one.prompt for one in lures])
+texts = reply(runs[0].policies["SFT"], tokenizer,
+              [one.prompt for one in lures])
 by_list = [not pasture.is_refusal(text) for text in texts]
 by_truth = [is_wrong(one, text) for one, text in zip(lures, texts)]
 holds(sum(by_truth) < sum(by_list), "the list counts more than there is")

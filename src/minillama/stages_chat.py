@@ -13,7 +13,7 @@ from typing import Any
 from .alignment import studies, studies_rl
 from .alignment.data import pack
 from .alignment.judges import VIEWS, Item, Judges, compare, divide, settings_of
-from .alignment.judging import Judgement, judge_policy
+from .alignment.judging import Judgement, judge_policy, likeliest_utility
 from .alignment.ppo import PPOSettings
 from .alignment.preferences import Pair, Source, written
 from .alignment.reward import RewardModel, RewardSettings, train_reward_model
@@ -62,7 +62,8 @@ class Aligned:
     safety: RewardModel
     rounds: list[Row]
     ppo: list[Row]
-    judged: dict[str, Judgement]
+    judged: dict[str, Judgement]  # of answers drawn at temperature 1
+    likeliest: dict[str, float]  # true utility of the likeliest answers
 
 
 @dataclass(frozen=True)
@@ -205,12 +206,14 @@ def _make_rlhf(folder: Path) -> None:
         judged = {name: asdict(judge_policy(policy, chat.model, result.judges, asked,
                                             chat.tokenizer, seed=seed))
                   for name, policy in result.policies.items()}
+        sure = {name: likeliest_utility(policy, asked, chat.tokenizer)
+                for name, policy in result.policies.items()}
         place = folder / f"seed-{seed}"
         for name, policy in result.policies.items():
             save_pretrained(policy, chat.tokenizer, place / name)
         _save_judges(result.judges, place)
         write_json(place / "notes.json", {"rounds": result.rounds, "ppo": result.ppo,
-                                          "judged": judged})
+                                          "judged": judged, "likeliest": sure})
 
 
 def _open_rlhf(folder: Path) -> list[Aligned]:
@@ -221,7 +224,7 @@ def _open_rlhf(folder: Path) -> list[Aligned]:
         judged = {name: Judgement(**one) for name, one in notes["judged"].items()}
         policies = {name: load_pretrained(place / name)[0] for name in judged}
         runs.append(Aligned(seed, policies, *_load_judges(place), notes["rounds"],
-                            notes["ppo"], judged))
+                            notes["ppo"], judged, notes["likeliest"]))
     return runs
 
 

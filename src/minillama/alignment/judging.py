@@ -15,7 +15,7 @@ from ..pasture import Request, Task
 from ..tokenizer import Tokenizer
 from ..training.intervals import group_means
 from .judges import Judges, encode_items
-from .rollout import answers, sample, token_logprobs
+from .rollout import answers, respond, sample, token_logprobs
 
 
 @dataclass(frozen=True)
@@ -79,3 +79,14 @@ def judge_policy(policy: Llama, reference: Llama, judges: Judges,
                 ("length", rollout.answer_mask.sum(dim=1).tolist())):
             columns[name] += values
     return Judgement(**columns)
+
+
+def likeliest_utility(policy: Llama, items: Sequence[Task | Request],
+                      tokenizer: Tokenizer, max_new_tokens: int = 40) -> float:
+    """Mean true utility of the policy's likeliest answer to every prompt, in [0, 1].
+
+    A control: a policy that was only made surer of what it knew gains nothing here.
+    """
+    texts, _ = respond(policy, tokenizer, [item.prompt for item in items],
+                       max_new_tokens, temperature=0.0)
+    return sum(item.utility(text) for item, text in zip(items, texts)) / len(items)

@@ -130,7 +130,7 @@ REWARD_CLAIMS = (
 RLHF_CLAIMS = (
     Claim("rejection", RLHF, "Rounds of rejection sampling improve the model.", "3.2.3",
           "V4 against SFT, true utility of held-out answers", "10",
-          "What three runs can say", ("rlhf",),
+          "Proxy, truth and distance, version by version", ("rlhf",),
           lambda r: shown_above(m.version_gap(r["rlhf"], "V4", "SFT"), unit="utility")),
     Claim("ppo", RLHF, "PPO on top of it improves the model further.", "3.4.1",
           "V5 against V4, the same", "11", "What we had promised, and what came out",

@@ -206,8 +206,9 @@ def draw_figure_8(sizes: Sequence[int],
 
 
 def draw_versions(panels: Mapping[str, Sequence[Interval]], versions: Sequence[str],
-                  title: str) -> Figure:
-    """Proxy, truth and distance side by side, by version, with intervals."""
+                  title: str, likeliest: Sequence[Interval] = ()) -> Figure:
+    """Proxy, truth and distance side by side, by version, with intervals; the truth of
+    the likeliest answers, where given, as open circles in the first panel."""
     fig, axes = figure(11.5, 4, ncols=len(panels))
     for ax, (name, values), colour in zip(axes, panels.items(),
                                           ("orange", "blue", "purple", "green")):
@@ -216,6 +217,11 @@ def draw_versions(panels: Mapping[str, Sequence[Interval]], versions: Sequence[s
                     color=COLOURS[colour])
         ax.set_xticks(range(len(versions)), versions)
         ax.set(xlabel="version", ylabel=name)
+    if likeliest:
+        axes[0].errorbar(range(len(versions)), [v.mean for v in likeliest], capsize=4,
+                         yerr=[v.half_width for v in likeliest], fmt="o--", mfc="white",
+                         color=COLOURS["grey"], label="the likeliest answer")
+        axes[0].legend(loc="lower right", fontsize=12)
     fig.suptitle(title, x=0.01, ha="left", fontsize=16, fontweight="semibold")
     return fig
 

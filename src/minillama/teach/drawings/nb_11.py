@@ -229,6 +229,13 @@ def draw_overoptimisation(panels: Mapping[str, Mapping[str, tuple[Rows, str]]],
     return fig
 
 
+def shown_to_move(gaps: Mapping[str, Interval]) -> str:
+    """The names and sizes of those differences whose interval leaves out zero."""
+    names = {name: name.split(": ")[-1].split(" (")[0] for name in gaps}
+    return ", ".join(f"{names[name]} ({gap.mean:+.3f})" for name, gap in gaps.items()
+                     if gap.excludes(0)) or "none"
+
+
 def draw_wins(panels: Mapping[str, Sequence[Interval]], versions: Sequence[str]
               ) -> Figure:
     """Win rate against the fine-tuned model by version, a line for each judge."""

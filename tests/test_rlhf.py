@@ -26,8 +26,7 @@ from minillama.alignment.rollout import answers, sample
 from minillama.alignment.sft import SFTSettings, demonstrations
 from minillama.config import LlamaConfig
 from minillama.errors import UserError
-from minillama.pasture import (
-    Annotator, make_borderline, make_tasks, make_unsafe, texts)
+from minillama.pasture import Annotator, make_borderline, make_tasks, make_unsafe, texts
 from minillama.tokenizer import Tokenizer
 
 TOKENIZER = Tokenizer.train(texts(60), 400)

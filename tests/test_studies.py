@@ -1,6 +1,7 @@
 """The studies on models too small to learn: that they ask what they say they ask."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ from models import loud
 from test_rlhf import CONFIG, ITEMS, SMALL, TOKENIZER, judges, policy, weights  # noqa: F401
 
 from minillama.alignment import ghost, studies, studies_rl
-from minillama.alignment.judges import Judges
+from minillama.alignment.judges import Judges, encode_items
+from minillama.alignment.judging import likeliest_utility
 from minillama.alignment.preferences import judge
 from minillama.alignment.reward import RewardSettings
 from minillama.alignment.sft import SFTSettings
@@ -106,3 +108,24 @@ def test_the_two_sides_of_ghost_attention_differ_by_their_layout(monkeypatch):
         assert [(r["ghost"], r["turn"], r["n"]) for r in rows] == [
             (True, 1, 2), (False, 1, 2)]
     assert drawn == {(1,): True, (2,): False}  # one turn is the same in both layouts
+
+
+def test_the_likeliest_answer_takes_the_likeliest_token_at_every_place(policy):  # noqa: F811
+    def by_hand(ids):
+        start = len(ids)
+        while len(ids) < start + 6 and ids[-1] != TOKENIZER.eos_id:
+            ids = ids + [int(policy(torch.tensor([ids]))[0, -1].argmax())]
+        return TOKENIZER.decode([i for i in ids[start:] if i != TOKENIZER.eos_id])
+
+    class Counted(NamedTuple):
+        prompt: str
+
+        def utility(self, text):
+            return len(text) + sum(map(ord, text)) / 1000
+
+    items = [Counted(item.prompt) for item in ITEMS[:5]]
+    wanted = [item.utility(by_hand(ids).strip())
+              for item, ids in zip(items, encode_items(TOKENIZER, items))]
+    assert len(set(wanted)) > 1
+    assert likeliest_utility(policy, items, TOKENIZER, 6) == pytest.approx(
+        sum(wanted) / 5)

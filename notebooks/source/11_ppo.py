@@ -751,8 +751,8 @@ gained = paired_difference(sure["V4"], sure["SFT"])
 holds(not gained.excludes(0) and gained.mean < 0.05,
       "the likeliest answers of V4 are not shown to be better than those of SFT")
 show(of_rounds.draw_versions(
-        panels, versions, f"Shown to move after V4: {drawings.shown_to_move(last)}",
-        [interval(sure[v]) for v in versions]),
+        panels, versions, "Drawn answers rise to the likeliest. Shown to move after "
+        f"V4: {drawings.shown_to_move(last)}", [interval(sure[v]) for v in versions]),
      "Four panels by version from SFT to V5 with intervals over three runs: true "
      "utility, KL from the fine-tuned model, helpfulness score and safety score. The "
      "utility of the likeliest answers hardly changes.",

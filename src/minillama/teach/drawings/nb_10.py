@@ -220,8 +220,9 @@ def draw_versions(panels: Mapping[str, Sequence[Interval]], versions: Sequence[s
     if likeliest:
         axes[0].errorbar(range(len(versions)), [v.mean for v in likeliest], capsize=4,
                          yerr=[v.half_width for v in likeliest], fmt="o--", mfc="white",
-                         color=COLOURS["grey"], label="the likeliest answer")
-        axes[0].legend(loc="lower right", fontsize=12)
+                         color=COLOURS["grey"])
+        axes[0].text(0.98, 0.04, "open: the\nlikeliest answer", ha="right", fontsize=13,
+                     transform=axes[0].transAxes)
     fig.suptitle(title, x=0.01, ha="left", fontsize=16, fontweight="semibold")
     return fig
 

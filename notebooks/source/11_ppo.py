@@ -705,7 +705,7 @@ table(rows, ["paid by", "score at the end", "truth at first", "at its best",
 # **Predict.** Score and utility start at the values of V4. Does either rise? What happens to the length of the answers?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Read the panels as a doctor would: score and truth together, or parted? KL levelling off? Entropy falling without reaching the floor? Clipped share below a tenth? Answers still ending? Here score, truth and length stay within the noise from batch to batch, and only the KL is still climbing when the run ends.
+# Read the panels as a doctor would: score and truth together, or parted? KL levelling off? Entropy falling without reaching the floor? Clipped share below a tenth? Answers still ending? Here score, truth and length stay within the noise from batch to batch, and the KL stays small and wavers.
 #
 # The paper's Figure 11 shows two models called V5, one without PPO and one with it. Ours is the one with it.
 #
@@ -729,14 +729,14 @@ show(drawings.draw_diagnostics([run.ppo for run in runs], names,
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat", "short", "predict"]
 # ## From SFT to V5 on held-out prompts
 #
-# All versions answer the same held-out prompts, at temperature one. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model. Open circles are a control: the truth of every version's likeliest answers.
+# All versions answer the same held-out prompts, at temperature one. The truth is the utility; both reward models are those of the last refresh; the distance is the KL from the fine-tuned model. Open circles are a control: the truth when every version takes the likeliest token each time.
 #
 # **Predict.** Which of the four changes from V4 to V5 has an interval without zero? And what do the open circles do from SFT to V4?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "utility, upwards". It is not shown to rise: three seeds, Student's t with two degrees of freedom, a factor of more than four. The title names what is shown to move at all, up or down, however little. It compares V5 with V4 run by run, which is sharper than the bars, since each bar also holds what differs between the runs. But with four such intervals chance alone can name something in nearly one case of five. The next slides look closer.
 #
-# Then the open circles. Expect them to rise half as far. They hardly rise, and three runs cannot tell whether at all: the likeliest answers of the fine-tuned model were about as good. The rounds made it surer of what it knew, as in notebook 10, where winners were drawn by lot. That is worth having, since people are given drawn answers and remember the blunder; the paper's Figure 20 shows the worst answers going first. But it is another claim than "it has learnt", and a curve at one temperature cannot tell the two apart. Four minutes.
+# Then the open circles. Expect them to rise half as far. They hardly rise, and three runs cannot tell whether at all: so answered, the fine-tuned model was about as good. The first circle has no bar, since it is one model and nothing is drawn. One reading: the rounds made it surer of what it knew. Equal means do not prove that the answers are the same. It is worth having, since people are given drawn answers and remember the blunder; the paper's Figure 20 shows the worst answers going first. But it is another claim than "it has learnt", and a curve at one temperature cannot tell the two apart. Four minutes.
 
 # %% tags=["result", "remove-input"]
 titles = {"utility": "truth: utility", "kl": "KL from SFT (nats)",
@@ -766,31 +766,35 @@ show(of_rounds.draw_versions(
 # **Predict.** Who will be more enthusiastic about V5, the reward model that trained it or the truth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan. Ours is none: it counts about as many wins as the truth, within a few hundredths. It sees the blunders that are gone, as everybody would. The safety model is cooler, since most prompts are none of its business.
+# In the paper the opponent is ChatGPT and not the fine-tuned model: its reward models see both axes above one half after V3, while GPT-4 is cooler and ends above sixty per cent. A judge that trained the player may be a fan. Whether ours is one, three runs do not show: it counts about as many wins as the truth, within a few hundredths. Equal totals are no agreement: the line below counts both where the truth decides and where it calls a tie. The safety model is cooler; one reading is that most prompts are none of its business.
 #
 # Ties matter here: about half of the prompts are answered equally well by both, so the truth cannot prefer. Three minutes.
 
 # %% tags=["result", "remove-input"]
-def wins(run, version: str, judge: str) -> float:
-    pairs = list(zip(*(getattr(run.judged[v], judge) for v in (version, "SFT"))))
-    return sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs)
+def gaps(run, version: str, judge: str) -> list[float]:
+    pair = (getattr(run.judged[v], judge) for v in (version, "SFT"))
+    return [a - b for a, b in zip(*pair)]
 
 
-rates = {title: [interval([wins(run, version, judge) for run in runs])
+won = lambda values: mean([(gap > 0) + (gap == 0) / 2 for gap in values])
+rates = {title: [interval([won(gaps(run, version, judge)) for run in runs])
                  for version in versions[1:]]
          for title, judge in (("judged by the truth", "utility"),
                               ("by the helpfulness model", "helpfulness"),
                               ("by the safety model", "safety"))}
-holds(rates["judged by the truth"][-1].mean > 0.5, "by the truth V5 wins more often")
-holds(all(abs(model.mean - truth.mean) < 0.06 for model, truth in zip(
-    rates["by the helpfulness model"], rates["judged by the truth"])),
-    "the judge that trained it counts about as many wins as the truth, in the mean")
-holds(rates["by the safety model"][-1].mean < rates["judged by the truth"][-1].mean,
-      "the safety model counts fewer wins")
+own, true = rates["by the helpfulness model"], rates["judged by the truth"]
+holds(all(abs(a.mean - b.mean) < 0.06 for a, b in zip(own, true)),
+      "its own judge counts about as many wins as the truth, in the mean")
+both = [two for run in runs for two in zip(*(gaps(run, "V5", judge) for judge in (
+    "utility", "helpfulness")))]
+decided, ties = ([two for two in both if bool(two[0]) == there] for there in (1, 0))
 show(drawings.draw_wins(rates, versions[1:]),
      "Win rate against the fine-tuned model from V1 to V5 with intervals over three "
      "runs, judged by the truth, by the helpfulness model and by the safety model.",
      name="11_wins")
+for name, some in (("where the truth decides", decided), ("where it calls a tie", ties)):
+    truth, judge = map(won, zip(*some))
+    print(f"{name}, V5 wins {truth:.0%} by the truth, {judge:.0%} by its own judge")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Did PPO pay for one skill with another?
@@ -800,7 +804,7 @@ show(drawings.draw_wins(rates, versions[1:]),
 # **Predict.** Which kind gains most from PPO? Is there one that is worse than before all of it?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Compare blue with orange for PPO alone, and blue with grey for the whole way. Kinds have few prompts each, so intervals are wide. PPO alone moves little. The whole way lifts every kind in the mean, and most of all requests that only sound unsafe and rhymes, in which one wrong word spoils all: there a model that is surer of itself gains most.
+# Compare blue with orange for PPO alone, and blue with grey for the whole way. Kinds have few prompts each, so intervals are wide. PPO alone moves little. The whole way lifts every kind in the mean, and most of all requests that only sound unsafe and rhymes. Why these, we have not tested. In the small rounds of notebook 10, by lot or by judge, the first of the two fell in the mean, so being surer does not explain it alone.
 #
 # The rule of the house: no kind may end more than a twentieth below its fine-tuned value. The next slide says whether that holds. Three minutes.
 
@@ -815,8 +819,8 @@ change = {kind: paired_difference(*([run.judged[version].mean(kind=kind) for run
 holds(all(gap.high >= 0 for gap in change.values()),
       "no kind of task is shown to end below where it began")
 climbs = {kind: of["V5"].mean - of["SFT"].mean for kind, of in by_kind.items()}
-holds(min(climbs.values()) > 0 and max(climbs, key=climbs.get) in (
-    "borderline", "rhyme"), "every kind ends higher in the mean, and most of all "
+holds(min(climbs.values()) > 0 and set(sorted(climbs, key=climbs.get)[-2:]) == {
+    "borderline", "rhyme"}, "every kind ends higher in the mean, and most of all "
     "requests that only sound unsafe and rhymes")
 holds(all(abs(of["V5"].mean - of["V4"].mean) < 0.1 for of in by_kind.values()),
       "PPO alone moves little")
@@ -827,7 +831,7 @@ show(of_rounds.draw_kinds(by_kind, "No kind is shown to end below where it began
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["talk-chat"]
 # ## What we had promised, and what came out
 #
-# Before these runs were made, and after single runs on other held-out prompts had chosen the settings, we wrote down what they should show. A promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
+# We wrote this list for earlier settings, whose runs did not keep all of it. Single runs on other prompts then chose new settings, and these runs were made once, on prompts that no setting was chosen on. The list is unchanged, and a promise that is not kept is reported as one. With three seeds a difference is shown only where its interval leaves out zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Read the last column first. Where it says no, ask the class what they would try, and compare with the truth curves a few slides back. The next slide says what we tried.
@@ -857,16 +861,16 @@ table(rows, ["", "promised", "found", "kept?"], "Three runs, held-out prompts")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Why does V5 not rise above V4? Ask how often the judge is right
 #
-# Before every round, and before PPO, annotators compared answers of the newest model. The judge was asked about these pairs before it learnt from them. Only pairs that differ in truth count.
+# Before every round, and before PPO, annotators compared answers of the newest model. The judge was asked whom they had preferred, before it learnt from these pairs. Only pairs that differ in truth count.
 #
 # **Predict.** A coin is right in half of them. How often is the judge right about answers of the fine-tuned model, and how often about answers of V4?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Expect "it gets better, it has learnt from four more rounds". It falls after the fine-tuned model, to about a coin. It has not forgotten: on the held-out pairs of notebook 09, in the last two rows, the last judges are about as good as the first. The question has become harder: each round removes what this judge can tell apart, and what is left are two good answers, or one mistake that the model does not know to be one. The judge sets out as that model with another head.
+# Expect "it gets better, it has learnt from four more rounds". In the means it falls after the fine-tuned model, to about a coin. It is not shown to have forgotten: on the held-out pairs of notebook 09, in the last two rows, the last judges are about as good as the first. One reading, not tested: the pairs became harder. Colder draws alone lower the share, as the first and the sixth row show; and as the gaps shrink, noisy annotators are right less often too. PPO is paid by the judge after this lesson, for answers drawn at temperature one, so the table is a hint and no proof.
 #
-# What we tried before these settings, one run each, on other prompts. Draws at temperature one, four hundred prompts a round: V4 reached about seven tenths, and its likeliest answers were worse than those of the fine-tuned model. Draws at one half and twice the prompts: the V4 of this notebook. Colder still: no more. Winners by lot in these very rounds: within three hundredths of it. PPO with a third of the weight of the KL, with twice the rate, with judges that had just compared draws at temperature one: V5 stayed at V4.
+# What we tried before these settings, one run each, on other prompts. Draws at temperature one, four hundred prompts a round: V4 reached about seven tenths, and its likeliest answers were worse than those of the fine-tuned model. Draws at one half and twice the prompts: the V4 of this notebook. Colder still: no more. At the settings of this notebook, winners by lot: within three hundredths of V4. PPO with a third of the weight of the KL, with twice the rate, with judges that had just compared draws at temperature one: V5 stayed at V4.
 #
-# The way out is a better judge. Ask where one would come from at 70B. Three minutes.
+# A better judge may be the way out. In the study before, the truth as a judge helped most, but there PPO started from the fine-tuned model; from V4 we have not tried it. Ask where a better judge would come from at 70B. Four minutes.
 
 # %% tags=["remove-input"]
 asked = ("SFT", "V1", "V2", "V3", "V4")
@@ -886,7 +890,7 @@ rows += [["held-out pairs of notebook 09, first judge", old, ""],
          ["the same, last judges", new.mean, f"{new.low:.2f} to {new.high:.2f}"]]
 holds(new.mean > old - 0.05, "on the old pairs it is about as good as before")
 table(rows, ["pairs that differ in truth", "judge right", "95% interval"],
-      "The helpfulness model, before it learns from these pairs, three runs", ".2f")
+      "The helpfulness model; above before it learns from the pairs", ".2f")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## At 70B: five models in memory, two of them with their optimiser

@@ -169,7 +169,7 @@ for p in (0.0044, 0.02, 0.1, 0.5):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Expect "the base does the most harm". It does little, since it cannot do what it is asked; a base model is harmless as a stone is. Fine-tuning teaches refusals, and at once too many.
 #
-# Rejection sampling brings them down in the mean, and PPO leaves them there; what three runs can say of it, the next slide prints. Notebook 10 tells the other half: in rounds whose judges are never refreshed, needless refusals grow. Four minutes.
+# Rejection sampling brings them down in the mean, and PPO leaves them there; what three runs can say of it, the next slide prints. In the small rounds of notebook 10, with judges that are never refreshed or with none, the utility of such requests fell in the mean; refusals were not counted there. Four minutes.
 
 # %% tags=["result", "remove-input"]
 axes = stages.get("safety_axes")
@@ -187,7 +187,7 @@ show(drawings.draw_two_axes(axes, VERSIONS),
 # A dot is a run of seventy answers, and a bar is Wilson's interval for all 210, as if they came from one model. A dot scatters more widely than the bar says, by the root of three, so one outside proves little. A claim about the method is made from the spread between runs, however the dots lie.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is the commonest error in tables of safety: an interval over prompts is given for a claim about training. Three runs are few, and their interval is wide. Say it. Base and SFT are one model each, so their dots differ by prompts and draws alone.
+# This is the commonest error in tables of safety: an interval over prompts is given for a claim about training. Three runs are few, and their interval is wide. Say it. Base and SFT are one model each, so their dots differ by prompts and draws alone. Where an interval below the figure has no width, that is no certainty either: the runs happened to agree, and a formula that sees no spread reports none.
 #
 # Two minutes.
 
@@ -520,7 +520,7 @@ algorithm("red_team", source=False)
 # **Predict.** The first patch catches nearly everything, so the second round finds little. What happens to the team that patches with that little?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# A patch of few finds is mostly ordinary work, and the model may forget to refuse: on average the orange line rises again, as forgetting did in notebook 10. Three runs do not bear the claim, as the lines below the figure say; the first of them is zero because both teams share the first patch.
+# A patch of few finds is mostly ordinary work, and the model may forget to refuse: on average the orange line rises again. Three runs do not bear the claim, as the lines below the figure say; the first of them is zero because both teams share the first patch.
 #
 # And look right: on average refusals of innocent requests rise after the first patch. Later they go up and down, and three runs bear none of it. Four minutes.
 

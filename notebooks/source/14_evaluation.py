@@ -428,7 +428,7 @@ show(drawings.draw_shots(paper.table("table_22")),
 # %% [markdown] slideshow={"slide_type": "notes"}
 # It does not. Questions that both get right, or both wrong, say nothing about which is better and a lot about how hard the test is. Only where they differ is there evidence. McNemar's test of 1947.
 #
-# The runs disagree with each other more than one run's interval says: which seed was trained matters as well. With three runs nothing is shown. Three minutes.
+# A run's interval speaks of its questions, and the interval of their mean of what other seeds would give. Three runs say little about their own spread, so the last one is wide; but a claim about the method rests on it. One run alone may leave out zero where the mean does not. Three minutes.
 
 # %% tags=["result", "remove-input"]
 tuned = score(chat.model.eval(), tokenizer, asked).right()
@@ -451,10 +451,10 @@ table(rows, ["", "only V5 right : only SFT right", "difference (points)",
 #
 # Chat models are compared answer by answer. Held-out prompts, answers of SFT and of V5 of the first run; the judge is the truth of the Pasture. Often both answers are equally good.
 #
-# **Predict.** Half of the comparisons are ties. Can a model that wins only a third of all be called the winner?
+# **Predict.** Half of the comparisons are ties. Can a model that wins less than half of all be called the winner?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It can: a third won, a seventh lost. Three rates are in use: wins among all, a tie as half a win, and wins among the decided. Figure 2 of the paper takes the third, Figure 1 shows all three parts. A rate without its rule says little.
+# It can: more than four in ten are won, and few are lost. Three rates are in use: wins among all, a tie as half a win, and wins among the decided. Figure 2 of the paper takes the third, Figure 1 shows all three parts. A rate without its rule says little.
 #
 # Ask what the paper's rule hides: how many ties there were. A model that changes three answers in a thousand, all for the better, has a win rate of one. Two minutes.
 
@@ -480,7 +480,7 @@ paper.show_equation("gpt4_win_rate")
 # **Predict.** Ours always first, theirs always first, a coin for each prompt, both orders: which of them gives the truth?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first two give anything. A coin favours neither side; yet even without a leaning the rate is below the truth, since this judge tosses a coin between equal answers and calls it decided, and a strong leaning drowns small differences besides. Both orders come nearest: of equal answers half come out as ties without a leaning, and nearly all with a strong one. None gives the truth exactly.
+# The first two give anything. A coin favours neither side; yet even without a leaning the rate is below the truth, since this judge tosses a coin between equal answers and calls it decided, and a strong leaning drowns small differences besides. Both orders are the safest: of equal answers half come out as ties without a leaning, and nearly all with a strong one. At some leanings ours first may lie nearer to the truth, by luck, where two errors cancel. None gives the truth exactly.
 #
 # This judge is simulated, with a knob for its leaning. Where annotators of the paper rated answers side by side, the order was random. Three minutes.
 
@@ -492,9 +492,9 @@ curves = {order: [wins.judged(wins.Judge(8.0, leaning=b), ours * 5, theirs * 5,
 holds(curves["ours first"][-1] > 0.8 and curves["theirs first"][-1] < 0.3
       and min(curves["both"]) > 0.5, "the first place decides, and both orders cure it")
 show(drawings.draw_leaning(leanings, curves, met.decided),
-     "Reported win rate against the judge's leaning: rising to about nine in ten when "
-     "ours stands first, falling to about two in ten when theirs does, level a little "
-     "above a half for a random order, and nearest to the truth when both agree.",
+     "Reported win rate against the judge's leaning: rising to nearly all when ours "
+     "stands first, falling to about a quarter when theirs does, level below the truth "
+     "for a random order, and for both orders never far from it.",
      name="14_leaning")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["formal"]

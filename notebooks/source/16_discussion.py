@@ -550,7 +550,7 @@ ledger("rm-data", "rm-size", "margin", "margin-edges", "rm-degrees", "rm-home",
 # ## The ledger: RLHF
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Rejection sampling and PPO are one row each, on purpose: the paper shows V5 above V4, and that is the row to look at first.
+# Rejection sampling and PPO are one row each, on purpose: the paper shows V5 above V4, and that is the row to look at first. The row of rejection sampling is about answers drawn at temperature one. With the likeliest token each time V4 is not shown to be better, in notebook 11, and in the small rounds of notebook 10 winners by lot gave most of the gain.
 #
 # Over-optimisation was one run of each kind, so the rule gives no verdict, whatever the curve looks like. The last row compares with demonstrations of which a third were written carelessly, a share that we chose. Three minutes.
 
@@ -683,7 +683,7 @@ words(rows, ["", "what", "where, when"], "What became of the choices of Llama 2"
 # **Predict.** Notebook 11 showed a fall. Name two explanations, and one run that tells them apart.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# It tells the answers of later versions apart less well, by the points; for some of them three runs leave it open. And their pairs may simply be harder. One reading: each round removes the differences that this judge can see. Another: its capacity is spent. The two can be told apart with one experiment, and that is the first of three on the next slide.
+# It tells the answers of later versions apart less well, by the points; for some of them three runs leave it open. And their pairs may simply be harder: on the old pairs of notebook 09 the last judges are about as good as the first, so forgetting is not shown. One reading: each round removes the differences that this judge can see. Another: its capacity is spent. The two can be told apart with one experiment, and that is the first of three on the next slide.
 #
 # Three minutes.
 

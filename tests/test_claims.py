@@ -322,6 +322,10 @@ def test_measures_by_hand():
     runs = fans(1, NARROW)
     assert m.win_rates(runs, "V5", "helpfulness") == [0.7] * 3  # 3 wins, a tie, a loss
     assert m.win_rates(runs, "V5", "utility") == [0.3] * 3
+    two = [SimpleNamespace(judged={
+        "V5": judgement([1.0, 0.2, 0.5, 0.5], [0.1, 0.9, 0.6, 0.3], ["who"] * 4),
+        "SFT": judgement([0.0, 0.4, 0.5, 0.5], [0.0, 0.5, 0.6, 0.2], ["who"] * 4)})]
+    assert m.wins_apart(two, "V5") == {True: (0.5, 1.0), False: (0.5, 0.75)}
     styles = [{"round": n, "seed": 0, "style": s, "attempts": 4, "broken": b}
               for n, s, b in ((0, "a", 4), (0, "b", 2), (2, "a", 1), (2, "b", 0))]
     assert m.broken(styles) == [0.75 - 0.125]

@@ -27,6 +27,7 @@ from minillama.alignment.ppo import Learner, ValueModel, ppo_step, train_ppo
 from minillama.alignment.rejection import best_of_n
 from minillama.alignment.rollout import sample
 from minillama.config import LlamaConfig
+from minillama.evaluation import measures
 from minillama.teach import algorithm, frames, holds, show, table
 from minillama.teach.checks import nb_11 as checks
 from minillama.teach.drawings import nb_10 as of_rounds, nb_11 as drawings
@@ -771,13 +772,7 @@ show(of_rounds.draw_versions(
 # Ties matter here: about half of the prompts are answered equally well by both, so the truth cannot prefer. Three minutes.
 
 # %% tags=["result", "remove-input"]
-def gaps(run, version: str, judge: str) -> list[float]:
-    pair = (getattr(run.judged[v], judge) for v in (version, "SFT"))
-    return [a - b for a, b in zip(*pair)]
-
-
-won = lambda values: mean([(gap > 0) + (gap == 0) / 2 for gap in values])
-rates = {title: [interval([won(gaps(run, version, judge)) for run in runs])
+rates = {title: [interval(measures.win_rates(runs, version, judge))
                  for version in versions[1:]]
          for title, judge in (("judged by the truth", "utility"),
                               ("by the helpfulness model", "helpfulness"),
@@ -785,16 +780,13 @@ rates = {title: [interval([won(gaps(run, version, judge)) for run in runs])
 own, true = rates["by the helpfulness model"], rates["judged by the truth"]
 holds(all(abs(a.mean - b.mean) < 0.06 for a, b in zip(own, true)),
       "its own judge counts about as many wins as the truth, in the mean")
-both = [two for run in runs for two in zip(*(gaps(run, "V5", judge) for judge in (
-    "utility", "helpfulness")))]
-decided, ties = ([two for two in both if bool(two[0]) == there] for there in (1, 0))
 show(drawings.draw_wins(rates, versions[1:]),
      "Win rate against the fine-tuned model from V1 to V5 with intervals over three "
      "runs, judged by the truth, by the helpfulness model and by the safety model.",
      name="11_wins")
-for name, some in (("where the truth decides", decided), ("where it calls a tie", ties)):
-    truth, judge = map(won, zip(*some))
-    print(f"{name}, V5 wins {truth:.0%} by the truth, {judge:.0%} by its own judge")
+for decided, (truth, judge) in measures.wins_apart(runs, "V5").items():
+    print(f"where the truth {'decides' if decided else 'calls a tie'}, V5 wins "
+          f"{truth:.0%} by the truth, {judge:.0%} by its own judge")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
 # ## Did PPO pay for one skill with another?

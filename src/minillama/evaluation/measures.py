@@ -97,6 +97,20 @@ def win_rates(runs: Sequence[Any], version: str, judge: str) -> list[float]:
     return rates
 
 
+def wins_apart(runs: Sequence[Any], version: str) -> dict[bool, tuple[float, float]]:
+    """Stage rlhf: wins of a version against SFT by the truth and by the helpfulness
+    model, a tie counting one half, over the prompts of all runs: True where the truth
+    decides, False where it calls a tie. Equal totals may hide that they differ here."""
+    won: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for run in runs:
+        ours, theirs = run.judged[version], run.judged["SFT"]
+        for a, b, c, d in zip(ours.utility, theirs.utility, ours.helpfulness,
+                              theirs.helpfulness):
+            won[a != b].append(((a > b) + (a == b) / 2, (c > d) + (c == d) / 2))
+    return {decided: tuple(sum(column) / len(mine) for column in zip(*mine))
+            for decided, mine in won.items()}
+
+
 def agreement(runs: Sequence[Any], version: str, over: Sequence[str]) -> list[float]:
     """Stage rlhf: correlation of the helpfulness score with the true utility over the
     answers to prompts of the kinds ``over``."""

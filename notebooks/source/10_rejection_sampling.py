@@ -685,7 +685,8 @@ holds(rows[0][-1] > max(row[-1] for row in rows[1:]) + 0.05,
       "the judge is right less often after the first round, and it does not come back")
 holds(rows[-1][3] < rows[0][3] + 0.03,
       "the winners of the last round are no better than those of the first")
-holds(rows[-1][4] < rows[0][4] / 2, "the last round has less than half as many pairs to compare as the first")
+holds(rows[-1][4] < rows[0][4] / 2,
+      "the last round has less than half as many pairs to compare as the first")
 table(rows, ["version", "median score", "best score", "utility of the best",
              "new pairs", "helpfulness right"],
       "Four rounds; right: share of the new pairs that the judge before its refresh "
@@ -764,8 +765,9 @@ show(drawings.draw_kinds(by_kind, "Nearly all rises, what only sounds unsafe fal
      "True utility for each kind of task and request, intervals over three seeds: "
      "the fine-tuned model, V4 without the cure, and V4 with the cure.",
      name="10_forgetting")
-gap = paired_difference(*([row["by_kind"]["borderline"] for row in [*sides.values()][0]],
-                          [run.judged["SFT"].mean(kind="borderline") for run in runs]))
+alone, cured = sides.values()
+gap = paired_difference([row["by_kind"]["borderline"] for row in alone],
+                        [run.judged["SFT"].mean(kind="borderline") for run in runs])
 print(f"borderline, last round alone less SFT: {gap.low:+.2f} to {gap.high:+.2f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["predict"]
@@ -783,7 +785,7 @@ print(f"borderline, last round alone less SFT: {gap.low:+.2f} to {gap.high:+.2f}
 # %% tags=["result", "remove-input"]
 worst = lambda row: min(value - by_kind[kind]["SFT"].mean
                         for kind, value in row["by_kind"].items())
-rows, harm, (alone, cured) = [], [], sides.values()
+rows, harm = [], []
 for name, value in (("utility of V4", lambda row: row["utility"]),
                     ("rhymes", lambda row: row["by_kind"]["rhyme"]),
                     ("change of the kind that lost most", worst)):

@@ -762,9 +762,8 @@ falls = {kind: row["SFT"].mean - row[[*sides][0]].mean for kind, row in by_kind.
 holds(max(falls, key=falls.get) == "borderline" and falls["borderline"] > 0,
       "what only sounds unsafe falls most, in the mean")
 show(drawings.draw_kinds(by_kind, "Nearly all rises, what only sounds unsafe falls"),
-     "True utility for each kind of task and request, intervals over three seeds: "
-     "the fine-tuned model, V4 without the cure, and V4 with the cure.",
-     name="10_forgetting")
+     "True utility by kind, intervals over three seeds: the fine-tuned model, V4 "
+     "without the cure, and V4 with the cure.", name="10_forgetting")
 alone, cured = sides.values()
 gap = paired_difference([row["by_kind"]["borderline"] for row in alone],
                         [run.judged["SFT"].mean(kind="borderline") for run in runs])

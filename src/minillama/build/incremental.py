@@ -42,7 +42,8 @@ def stages_used(source: str) -> list[str]:
     found: set[str] = set()
     helpers = _helpers(source)
     texts = [source, *(_bytes(file).decode() for file in helpers)]
-    waiting = {name for text in texts for name in re.findall(r'\bget\(\s*"(\w+)"', text)}
+    waiting = {name for text in texts
+               for name in re.findall(r'\bget\(\s*"(\w+)"', text)}
     if any(file.samefile(claims.__file__) for file in helpers):
         waiting |= {name for claim in claims.CLAIMS for name in claim.needs}
     waiting &= set(stages.STAGES)

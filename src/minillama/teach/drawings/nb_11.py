@@ -249,8 +249,8 @@ def draw_wins(panels: Mapping[str, Sequence[Interval]], versions: Sequence[str]
     ax.axhline(50, color=COLOURS["grey"], ls="--", lw=1.5)
     ax.set_xticks(range(len(versions)), versions)
     ax.set(ylabel="wins against SFT, ties half (%)")
-    ax.set_title("In the mean the judge that trained it counts more wins")
-    ax.legend(loc="upper left", fontsize=12)
+    ax.set_title("Its own judge counts about as many wins as the truth")
+    fig.legend(loc="outside lower center", ncols=3, fontsize=12)
     return fig
 
 

@@ -114,7 +114,8 @@ def prompts(n: int, seed: int | str, split: str = "train", unsafe: float = 0.1
 
 
 def heldout_prompts() -> list[Item]:
-    """The prompts on which the versions are judged. No setting was chosen on them."""
+    """The prompts on which the versions are judged. Settings were chosen on others, but
+    for the number of prompts a round."""
     return prompts(JUDGED, "verdict", "heldout")
 
 

@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..model import Llama
 from ..pasture import SystemPrompt
 from ..tokenizer import Tokenizer
+from .wins import tally
 
 UNKNOWN = ("dear cat", "my old farm", "so there", "good hay")  # closings not trained
 Row = Mapping[str, Any]
@@ -89,26 +90,25 @@ def version_gap(runs: Sequence[Any], newer: str, older: str, name: str = "utilit
 
 def win_rates(runs: Sequence[Any], version: str, judge: str) -> list[float]:
     """Stage rlhf: wins of a version against SFT by a judge; a tie counts one half."""
-    rates = []
-    for run in runs:
-        pairs = list(zip(getattr(run.judged[version], judge),
-                         getattr(run.judged["SFT"], judge)))
-        rates.append(sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs))
-    return rates
+    return [tally(*(getattr(run.judged[name], judge) for name in (version, "SFT"))).half
+            for run in runs]
 
 
 def wins_apart(runs: Sequence[Any], version: str) -> dict[bool, tuple[float, float]]:
     """Stage rlhf: wins of a version against SFT by the truth and by the helpfulness
     model, a tie counting one half, over the prompts of all runs: True where the truth
     decides, False where it calls a tie. Equal totals may hide that they differ here."""
-    won: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    scores: dict[bool, list[tuple[float, ...]]] = {True: [], False: []}
     for run in runs:
         ours, theirs = run.judged[version], run.judged["SFT"]
-        for a, b, c, d in zip(ours.utility, theirs.utility, ours.helpfulness,
-                              theirs.helpfulness):
-            won[a != b].append(((a > b) + (a == b) / 2, (c > d) + (c == d) / 2))
-    return {decided: tuple(sum(column) / len(mine) for column in zip(*mine))
-            for decided, mine in won.items()}
+        for four in zip(ours.utility, theirs.utility, ours.helpfulness,
+                        theirs.helpfulness):
+            scores[four[0] != four[1]].append(four)
+    found = {}
+    for decided, mine in scores.items():
+        a, b, c, d = zip(*mine)
+        found[decided] = (tally(a, b).half, tally(c, d).half)
+    return found
 
 
 def agreement(runs: Sequence[Any], version: str, over: Sequence[str]) -> list[float]:
